@@ -1,0 +1,106 @@
+package drivers
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/gridwarden/gridwarden/drivers/profile"
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// Device is one device to be read, as the configuration names it.
+type Device struct {
+	ID       string            // unique name in the configuration
+	MeterID  string            // the utility's meter number; ID where empty
+	URL      *url.URL          // modbus://host:port/unit, opc.tcp://host:port/path …
+	Profile  *profile.Profile  // register or node map
+	Interval time.Duration     // between two reads
+	Timeout  time.Duration     // of one request; a driver's default where zero
+	Factor   float64           // secondary to primary; 1 where values are primary already
+	Options  map[string]string // driver's own settings, documented in its README
+}
+
+// Driver speaks one family of protocols.
+type Driver interface {
+	// Name is the driver's name in metrics and messages: modbus, opcua.
+	Name() string
+	// Schemes lists the URL schemes that it serves.
+	Schemes() []string
+	// Check validates a device's settings without touching the network.
+	Check(d Device) error
+	// Session makes a session to the device. It does not connect: the first
+	// Read does, and every Read reconnects where the connection was lost.
+	// Sessions of one Driver share connections where the protocol lets them
+	// (units behind one gateway).
+	Session(d Device) (Session, error)
+	// Close releases what sessions share. Sessions must be closed before.
+	Close() error
+}
+
+// Session reads one device. It is used by one goroutine at a time.
+type Session interface {
+	// Read returns one reading for every point of the profile. Points that
+	// could not be read come as readings of bad quality; err tells why where
+	// anything failed, and names the device and the mend.
+	Read(ctx context.Context) ([]meter.Reading, error)
+	Close() error
+}
+
+// Subscriber is implemented by sessions that deliver changes unasked.
+type Subscriber interface {
+	// Subscribe delivers readings to fn until ctx is done. It reconnects by
+	// itself, and delivers bad-quality readings when the source falls silent.
+	Subscribe(ctx context.Context, fn func([]meter.Reading)) error
+}
+
+// Registry finds the driver for a URL. It is built once, explicitly.
+type Registry struct {
+	byScheme map[string]Driver
+	drivers  []Driver
+}
+
+// NewRegistry returns a registry of the given drivers. Two drivers that claim
+// the same scheme are a programming error.
+func NewRegistry(list ...Driver) *Registry {
+	r := &Registry{byScheme: make(map[string]Driver), drivers: list}
+	for _, d := range list {
+		for _, s := range d.Schemes() {
+			if other := r.byScheme[s]; other != nil {
+				panic(fmt.Sprintf("drivers %s and %s both claim %s://", other.Name(), d.Name(), s))
+			}
+			r.byScheme[s] = d
+		}
+	}
+	return r
+}
+
+// For returns the driver for u.
+func (r *Registry) For(u *url.URL) (Driver, error) {
+	if d := r.byScheme[u.Scheme]; d != nil {
+		return d, nil
+	}
+	schemes := make([]string, 0, len(r.byScheme))
+	for s := range r.byScheme {
+		schemes = append(schemes, s+"://")
+	}
+	sort.Strings(schemes)
+	return nil, fmt.Errorf("no driver for %s://; use one of %s", u.Scheme, strings.Join(schemes, ", "))
+}
+
+// Drivers returns the drivers in the order of NewRegistry.
+func (r *Registry) Drivers() []Driver { return r.drivers }
+
+// Close closes every driver and returns the first error.
+func (r *Registry) Close() error {
+	var first error
+	for _, d := range r.drivers {
+		if err := d.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}

@@ -1,0 +1,6 @@
+package profile
+
+// Profile is the map of one device model.
+type Profile struct {
+	Name string
+}

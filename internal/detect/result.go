@@ -1,0 +1,94 @@
+package detect
+
+import (
+	"context"
+	"time"
+
+	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+)
+
+// Stamp says which program made a finding from which data, so that it can be
+// replayed.
+type Stamp struct {
+	Detector    string `json:"detector"`
+	Version     string `json:"version"`
+	SHA256      string `json:"sha256"`       // of the executable that ran it
+	ConfigHash  string `json:"config_hash"`  // SHA-256 of its configuration
+	DataVersion string `json:"data_version"` // SHA-256 over the features that went in
+}
+
+// Finding is a detector's finding with the real ids put back for pseudonyms
+// (Subject and Suspects) and the host's stamp.
+type Finding struct {
+	sdk.Finding
+	Stamp Stamp `json:"stamp"`
+}
+
+// Contribution is what one source adds to the log-odds of a risk.
+type Contribution struct {
+	Source  string  `json:"source"` // detector name, or "prior"
+	LogOdds float64 `json:"log_odds"`
+	Text    string  `json:"text"`
+}
+
+// Assessment is the judgement of one usage point.
+type Assessment struct {
+	UsagePointID   string         `json:"usage_point_id"`
+	MeterID        string         `json:"meter_id"`
+	CustomerID     string         `json:"customer_id"`
+	TransformerID  string         `json:"transformer_id"`
+	Risk           float64        `json:"risk"`     // probability of abnormal use, 0 … 1
+	Priority       float64        `json:"priority"` // risk weighed by energy, money, safety and confidence
+	Rank           int            `json:"rank"`     // 1 is first; 0 for points without a finding
+	Reasons        []string       `json:"reasons"`
+	Detectors      []string       `json:"detectors"`
+	FirstDay       curve.Date     `json:"first_day"`
+	LastDay        curve.Date     `json:"last_day"`
+	MeanKW         float64        `json:"mean_kw"`
+	ExcessKWhMonth float64        `json:"excess_kwh_month"` // per 30 days
+	Recoverable    float64        `json:"recoverable"`      // per 30 days, in Currency
+	Currency       string         `json:"currency"`
+	GoodShare      float64        `json:"good_share"` // share of good intervals in the window, 0 … 1
+	Contributions  []Contribution `json:"contributions"`
+	Findings       []Finding      `json:"findings"`
+}
+
+// TransformerAssessment is the judgement of one transformer.
+type TransformerAssessment struct {
+	TransformerID       string    `json:"transformer_id"`
+	RatedKVA            float64   `json:"rated_kva"`
+	LoadingP95Pct       float64   `json:"loading_p95_pct"`
+	HotSpotMaxC         float64   `json:"hot_spot_max_c"`
+	LossPct             float64   `json:"loss_pct"`
+	UnexplainedKWhMonth float64   `json:"unexplained_kwh_month"`
+	Verdicts            []string  `json:"verdicts"` // ok, overloaded, undersized, theft, unmetered_load, records_error, no_meter
+	Suspects            []string  `json:"suspects"` // usage point ids, most likely first
+	Findings            []Finding `json:"findings"`
+}
+
+// Result is one complete detection run.
+type Result struct {
+	RunID        string                  `json:"run_id"`
+	At           time.Time               `json:"at"`
+	FirstDay     curve.Date              `json:"first_day"`
+	LastDay      curve.Date              `json:"last_day"`
+	Prior        float64                 `json:"prior"`
+	DataVersion  string                  `json:"data_version"`
+	UsagePoints  []Assessment            `json:"usage_points"` // every usage point, ranked ones first in rank order
+	Transformers []TransformerAssessment `json:"transformers"` // every transformer, by id
+	Failed       []DetectorFailure       `json:"failed"`       // detectors that did not finish
+}
+
+// DetectorFailure says why a detector's judgement is missing from a result.
+type DetectorFailure struct {
+	Detector string `json:"detector"`
+	Error    string `json:"error"`
+}
+
+// ResultStore keeps detection runs; sqlstore implements it.
+type ResultStore interface {
+	SaveResult(ctx context.Context, r *Result) error
+	// LatestResult returns the newest run, nil where there is none yet.
+	LatestResult(ctx context.Context) (*Result, error)
+}

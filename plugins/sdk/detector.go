@@ -1,0 +1,114 @@
+package sdk
+
+import (
+	"context"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// Detector looks at windows of load and reports what is abnormal in them. It
+// is the one interface a plugin author must implement; Configurer is optional.
+//
+// A detector keeps no state between windows: the same window and
+// configuration must give the same report, so that a finding can be replayed.
+type Detector interface {
+	// Describe says what the detector is and what it needs. It must not fail
+	// and must return the same value each time.
+	Describe() Description
+
+	// Evaluate judges one window and reports through out. The host may call
+	// it concurrently. A non-nil error means that the window was not judged.
+	Evaluate(ctx context.Context, w *Window, out *Report) error
+}
+
+// Configurer is implemented by detectors that take configuration.
+type Configurer interface {
+	// Configure takes a JSON object that fits Description.ConfigSchema. Errors
+	// in single fields are returned as FieldErrors.
+	Configure(config []byte) error
+}
+
+// Scope is what one window holds.
+type Scope string
+
+// Scopes.
+const (
+	ScopeUsagePoint      Scope = "usage_point"      // a batch of usage points, each judged alone
+	ScopeTransformerArea Scope = "transformer_area" // one transformer with all usage points behind it
+	ScopeFleet           Scope = "fleet"            // every usage point, in batches
+)
+
+// Description is what a detector says of itself.
+type Description struct {
+	Name           string           // lower case, letters, digits and "_"
+	Version        string           // semantic version
+	Summary        string           // one line for the plugins page
+	Scope          Scope            //
+	Quantities     []meter.Quantity // quantities needed in raw curves; no other is ever sent
+	Features       []Feature        // daily features needed; nil means all
+	MinimumQuality meter.Quality    // intervals of lower quality are sent as missing
+	LookbackDays   int              // how many days a window holds at the most
+	ConfigSchema   []byte           // JSON Schema of the configuration, nil where there is none
+}
+
+// Finding is one thing that a detector found. It names no action: what may
+// follow is for people and the law to say.
+type Finding struct {
+	Subject        string // pseudonym of the usage point or transformer
+	Kind           SubjectKind
+	Reason         string   // principal reason code, lower case with "_": flat_load, use_not_declared …
+	AlsoReasons    []string // further reason codes that the same evidence supports
+	Probability    float64  // calibrated probability of abnormal use at Window.Prior, 0 … 1
+	FirstDay       Date     // since when
+	LastDay        Date     // until when (inclusive)
+	ExcessKWhMonth float64  // energy beyond what is explained, kWh per 30 days
+	Evidence       []Evidence
+	Innocent       []Explanation
+	Verdicts       []string           // transformer findings: codes of transformer_findings.csv
+	Suspects       []Suspect          // transformer findings: who the data name, most likely first
+	Metrics        map[string]float64 // transformer findings: hot_spot_max_c, loading_p95_pct …
+}
+
+// SubjectKind says what a finding is about.
+type SubjectKind string
+
+// Kinds of subject.
+const (
+	UsagePoint  SubjectKind = "usage_point"
+	Transformer SubjectKind = "transformer"
+)
+
+// Evidence is one measured fact with the interval in which it holds.
+type Evidence struct {
+	Code     string  // lower case with "_": base_step, flat_share, night_day_ratio …
+	Text     string  // in words for an officer, with numbers and units
+	Value    float64 //
+	Unit     string  // "" for a ratio
+	FirstDay Date
+	LastDay  Date
+	LogOdds  float64 // weight: positive speaks for abnormal use, negative against; 0 where none is claimed
+}
+
+// Explanation is an innocent explanation that was considered.
+type Explanation struct {
+	Code    string  // thermostat, opening_hours, ev_charging, registered_data_centre …
+	Text    string  // what was tested and what came out
+	Outcome Outcome //
+}
+
+// Outcome says how an innocent explanation fared.
+type Outcome string
+
+// Outcomes.
+const (
+	Explains Outcome = "explains"  // it accounts for what was seen
+	Open     Outcome = "open"      // the data cannot say
+	Unlikely Outcome = "unlikely"  //
+	RuledOut Outcome = "ruled_out" //
+)
+
+// Suspect is a usage point that a transformer finding points at.
+type Suspect struct {
+	Subject     string  // pseudonym
+	Probability float64 // 0 … 1
+}

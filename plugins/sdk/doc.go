@@ -1,0 +1,2 @@
+// Package sdk is the public contract between Gridwarden and its detectors.
+package sdk
