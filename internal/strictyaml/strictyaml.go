@@ -1,0 +1,156 @@
+package strictyaml
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// MaxBytes is the largest file that is read. Hand-edited files are far below.
+const MaxBytes = 4 << 20
+
+// Problem is one error at one place of a file.
+type Problem struct {
+	File      string
+	Line, Col int
+	Message   string // what is wrong; what would be right
+}
+
+// Error returns FILE:LINE:COL: message.
+func (p *Problem) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Col, p.Message)
+}
+
+// Problems are all errors of a file, in the order of their lines.
+type Problems []*Problem
+
+// Error returns one line for each problem.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Document is a parsed file, kept so that later checks can point into it.
+type Document struct {
+	File     string
+	root     ast.Node
+	problems Problems
+}
+
+// Decode parses one YAML document into out, a pointer to a struct with `yaml`
+// tags. The error is a Problems.
+func Decode(file string, data []byte, out any) (*Document, error) {
+	one := func(line, col int, format string, args ...any) (*Document, error) {
+		return nil, Problems{{File: file, Line: line, Col: col, Message: fmt.Sprintf(format, args...)}}
+	}
+	if len(data) > MaxBytes {
+		return one(1, 1, "the file has %d bytes; at most %d are read", len(data), MaxBytes)
+	}
+	if !utf8.Valid(data) {
+		line, col := invalidUTF8(data)
+		return one(line, col, "not UTF-8; save the file as UTF-8")
+	}
+	parsed, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		line, col, msg := describe(err)
+		return one(line, col, "%s", msg)
+	}
+	if len(parsed.Docs) != 1 || parsed.Docs[0].Body == nil {
+		return one(1, 1, "the file must hold exactly one YAML document that is not empty")
+	}
+	doc := &Document{File: file, root: parsed.Docs[0].Body}
+	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := decoder.Decode(out); err != nil {
+		line, col, msg := describe(err)
+		if key, ok := strings.CutPrefix(msg, "unknown field "); ok {
+			msg = fmt.Sprintf("unknown key %s%s", key, nearest(strings.Trim(key, `"`), keysOf(reflect.TypeOf(out), nil)))
+		}
+		return one(line, col, "%s", msg)
+	}
+	return doc, nil
+}
+
+// Add records a problem at the node that path names, such as
+// "$.devices[3].url"; where there is no such node, at the nearest parent.
+func (d *Document) Add(path, format string, args ...any) {
+	line, col := d.position(path)
+	d.problems = append(d.problems, &Problem{File: d.File, Line: line, Col: col, Message: fmt.Sprintf(format, args...)})
+}
+
+// Err returns the recorded problems as an error, nil where there are none.
+func (d *Document) Err() error {
+	if len(d.problems) == 0 {
+		return nil
+	}
+	sort.SliceStable(d.problems, func(i, j int) bool { return d.problems[i].Line < d.problems[j].Line })
+	return d.problems
+}
+
+func (d *Document) position(path string) (line, col int) {
+	for p := path; p != "" && p != "$"; p = parent(p) {
+		query, err := yaml.PathString(p)
+		if err != nil {
+			continue
+		}
+		node, err := query.FilterNode(d.root)
+		if err != nil || node == nil {
+			continue
+		}
+		// A mapping's token is the ":" of its first pair; its key stands before it.
+		if m, ok := node.(*ast.MappingNode); ok && len(m.Values) > 0 {
+			node = m.Values[0].Key
+		}
+		if t := node.GetToken(); t != nil && t.Position != nil {
+			return t.Position.Line, t.Position.Column
+		}
+	}
+	return 1, 1
+}
+
+func parent(path string) string {
+	cut := max(strings.LastIndexByte(path, '.'), strings.LastIndexByte(path, '['))
+	if cut <= 0 {
+		return ""
+	}
+	return path[:cut]
+}
+
+func describe(err error) (line, col int, msg string) {
+	var located yaml.Error
+	if errors.As(err, &located) {
+		line, col = 1, 1
+		if t := located.GetToken(); t != nil && t.Position != nil {
+			line, col = t.Position.Line, t.Position.Column
+		}
+		return line, col, located.GetMessage()
+	}
+	return 1, 1, strings.SplitN(err.Error(), "\n", 2)[0]
+}
+
+func invalidUTF8(data []byte) (line, col int) {
+	line, col = 1, 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		if r == '\n' {
+			line, col = line+1, 1
+		} else {
+			col++
+		}
+		data = data[size:]
+	}
+	return line, col
+}
