@@ -70,6 +70,10 @@ func Decode(file string, data []byte, out any) (*Document, error) {
 		return one(1, 1, "the file must hold exactly one YAML document that is not empty")
 	}
 	doc := &Document{File: file, root: parsed.Docs[0].Body}
+	if alias := findAlias(doc.root); alias != nil {
+		pos := alias.GetToken().Position
+		return one(pos.Line, pos.Column, "anchors and aliases are not read, since a few of them can expand without bound; write the value out")
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 	if err := decoder.Decode(out); err != nil {
 		line, col, msg := describe(err)
@@ -116,6 +120,27 @@ func (d *Document) position(path string) (line, col int) {
 		}
 	}
 	return 1, 1
+}
+
+// aliasFinder looks for the first anchor or alias.
+type aliasFinder struct{ found ast.Node }
+
+// Visit implements ast.Visitor.
+func (f *aliasFinder) Visit(n ast.Node) ast.Visitor {
+	switch n.(type) {
+	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
+		f.found = n
+	}
+	if f.found != nil {
+		return nil
+	}
+	return f
+}
+
+func findAlias(root ast.Node) ast.Node {
+	var f aliasFinder
+	ast.Walk(&f, root)
+	return f.found
 }
 
 func parent(path string) string {

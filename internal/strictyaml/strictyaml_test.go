@@ -22,6 +22,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"not UTF-8", "name: a\nname\xff: b\n", "f.yaml:2:5: not UTF-8"},
 		{"empty", "", "f.yaml:1:1: the file must hold exactly one"},
 		{"two documents", "name: a\n---\nname: b\n", "f.yaml:1:1: the file must hold exactly one"},
+		{"alias", "name: &n a\nitems: [{url: *n}]\n", "f.yaml:1:7: anchors and aliases"},
 		{"broken", "name: [a\n", "f.yaml:1:"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
