@@ -1,0 +1,58 @@
+package console
+
+import "sync"
+
+// Update tells open pages what changed.
+type Update struct {
+	Kind string // result, live
+	ID   string // of the run; may be empty
+}
+
+// Hub hands updates to every open page. It starts no goroutine.
+type Hub struct {
+	mu     sync.Mutex
+	subs   map[chan Update]struct{}
+	closed bool
+	done   chan struct{}
+}
+
+// NewHub returns a hub without listeners.
+func NewHub() *Hub {
+	return &Hub{subs: make(map[chan Update]struct{}), done: make(chan struct{})}
+}
+
+// Publish hands u to every open page. It never blocks: a page that is too slow
+// to take it gets a later one, and reads all that changed then.
+func (h *Hub) Publish(u Update) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for ch := range h.subs {
+		select {
+		case ch <- u:
+		default:
+		}
+	}
+}
+
+// Close ends every event stream, so that http.Server.Shutdown need not wait
+// for them: pass it to RegisterOnShutdown, or call it before Shutdown.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.closed = true
+		close(h.done)
+	}
+}
+
+func (h *Hub) subscribe() (updates <-chan Update, cancel func()) {
+	ch := make(chan Update, 4)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.subs[ch] = struct{}{}
+	return ch, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.subs, ch)
+	}
+}
