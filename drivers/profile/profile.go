@@ -1,6 +1,135 @@
 package profile
 
+import (
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// Status says how far a profile has been proven.
+type Status string
+
+// Statuses, least proven first. Simulated profiles describe devices that
+// exist only in the simulator.
+const (
+	Paper     Status = "paper" // from the manual only
+	Bench     Status = "bench" // read from a device on a bench
+	Field     Status = "field" // in service
+	Simulated Status = "simulated"
+)
+
+// Protocol names a family of protocols that a profile describes.
+type Protocol string
+
+// Protocols.
+const (
+	ProtocolModbus Protocol = "modbus"
+	ProtocolOPCUA  Protocol = "opcua"
+)
+
 // Profile is the map of one device model.
 type Profile struct {
-	Name string
+	Name         string   `yaml:"name"` // equals the file name without .yaml
+	Manufacturer string   `yaml:"manufacturer"`
+	Model        string   `yaml:"model"`
+	Source       string   `yaml:"source"` // document, edition and pages the map was taken from
+	Status       Status   `yaml:"status"`
+	Protocol     Protocol `yaml:"protocol"`
+	Modbus       *Modbus  `yaml:"modbus"` // set for ProtocolModbus
+	OPCUA        *OPCUA   `yaml:"opcua"`  // set for ProtocolOPCUA
+}
+
+// Quantities lists what the profile's points measure, in the file's order:
+// the order in which a session returns readings.
+func (p *Profile) Quantities() []meter.Quantity {
+	var list []meter.Quantity
+	if p.Modbus != nil {
+		for i := range p.Modbus.Points {
+			list = append(list, p.Modbus.Points[i].Quantity)
+		}
+	}
+	if p.OPCUA != nil {
+		for i := range p.OPCUA.Points {
+			list = append(list, p.OPCUA.Points[i].Quantity)
+		}
+	}
+	return list
+}
+
+// Side tells whether a device already multiplies by its transformer ratios.
+type Side string
+
+// Sides.
+const (
+	Primary   Side = "primary"
+	Secondary Side = "secondary"
+)
+
+// Modbus is the register map of a device and the limits on reading it.
+type Modbus struct {
+	Order        Order         `yaml:"order"`         // default of the points; ABCD where absent
+	MaxRegisters int           `yaml:"max_registers"` // of one request; 125 where absent
+	MaxGap       int           `yaml:"max_gap"`       // unused registers that a block may span; 16 where absent
+	Forbidden    []Forbidden   `yaml:"forbidden"`     // never read, not even within a block
+	Points       []ModbusPoint `yaml:"points"`
+
+	blocks []Block
+}
+
+// Blocks returns the read plan: few requests that cover every point.
+func (m *Modbus) Blocks() []Block { return m.blocks }
+
+// Forbidden is a range of registers that must not be read.
+type Forbidden struct {
+	Table Table  `yaml:"table"`
+	From  uint16 `yaml:"from"`
+	To    uint16 `yaml:"to"` // inclusive
+}
+
+// Table is one of the two register tables of Modbus.
+type Table string
+
+// Tables: function code 3 and function code 4.
+const (
+	Holding Table = "holding"
+	Input   Table = "input"
+)
+
+// ModbusPoint is one quantity in the registers of a device.
+//
+// Its value is code*Scale + Offset in Quantity's unit.
+type ModbusPoint struct {
+	Quantity meter.Quantity `yaml:"quantity"`
+	Table    Table          `yaml:"table"`
+	Address  uint16         `yaml:"address"` // as on the wire, counted from 0 (register 40001 of old manuals is 0)
+	Encoding Encoding       `yaml:"encoding"`
+	Order    Order          `yaml:"order"`
+	Scale    float64        `yaml:"scale"`
+	Offset   float64        `yaml:"offset"`
+	Absent   []uint64       `yaml:"absent"` // codes, as unsigned integers in ABCD order, that mean "no value"
+	Range    []float64      `yaml:"range"`  // [lowest, highest] believable value, after scaling
+	Side     Side           `yaml:"side"`   // primary where absent
+
+	conv converter
+}
+
+// Registers returns how many registers the point occupies.
+func (p *ModbusPoint) Registers() int { return p.Encoding.Registers() }
+
+// OPCUA is the node map of a device.
+type OPCUA struct {
+	Points []OPCUAPoint `yaml:"points"`
+}
+
+// OPCUAPoint is one quantity in the address space of an OPC UA server.
+type OPCUAPoint struct {
+	Quantity meter.Quantity `yaml:"quantity"`
+	// Node is a node id such as "ns=1;s={node}.ActivePower" or
+	// "nsu=urn:example:meters;i=17". {node} becomes the device's option
+	// "node"; nsu= names the namespace by URI instead of by index.
+	Node   string    `yaml:"node"`
+	Scale  float64   `yaml:"scale"`
+	Offset float64   `yaml:"offset"`
+	Range  []float64 `yaml:"range"`
+	Side   Side      `yaml:"side"`
+
+	conv converter
 }
