@@ -35,7 +35,7 @@ type Scope string
 const (
 	ScopeUsagePoint      Scope = "usage_point"      // a batch of usage points, each judged alone
 	ScopeTransformerArea Scope = "transformer_area" // one transformer with all usage points behind it
-	ScopeFleet           Scope = "fleet"            // every usage point, in batches
+	ScopeFleet           Scope = "fleet"            // every usage point in one window
 )
 
 // Description is what a detector says of itself.
@@ -46,8 +46,9 @@ type Description struct {
 	Scope          Scope            //
 	Quantities     []meter.Quantity // quantities needed in raw curves; no other is ever sent
 	Features       []Feature        // daily features needed; nil means all
-	MinimumQuality meter.Quality    // intervals of lower quality are sent as missing
-	LookbackDays   int              // how many days a window holds at the most
+	MinimumQuality meter.Quality    // intervals of lower quality are sent as missing; see Window
+	LookbackDays   int              // how many days a window holds at the most; 0 means all there are
+	Provides       []string         // attributes that it measures (Report.Measure) for the detectors that run after it
 	ConfigSchema   []byte           // JSON Schema of the configuration, nil where there is none
 }
 
@@ -59,15 +60,33 @@ type Finding struct {
 	Reason         string   // principal reason code, lower case with "_": flat_load, use_not_declared …
 	AlsoReasons    []string // further reason codes that the same evidence supports
 	Probability    float64  // calibrated probability of abnormal use at Window.Prior, 0 … 1
-	FirstDay       Date     // since when
+	FirstDay       Date     // since when; both days 0 mean the whole window
 	LastDay        Date     // until when (inclusive)
 	ExcessKWhMonth float64  // energy beyond what is explained, kWh per 30 days
 	Evidence       []Evidence
 	Innocent       []Explanation
 	Verdicts       []string           // transformer findings: codes of transformer_findings.csv
 	Suspects       []Suspect          // transformer findings: who the data name, most likely first
-	Metrics        map[string]float64 // transformer findings: hot_spot_max_c, loading_p95_pct …
+	Metrics        map[string]float64 // further measured values by name: hot_spot_max_c, loading_p95_pct …
 }
+
+// Verdicts of a transformer finding. "ok" and "no_meter" are the host's to give.
+const (
+	VerdictOverloaded    = "overloaded"
+	VerdictUndersized    = "undersized"
+	VerdictTheft         = "theft"
+	VerdictUnmeteredLoad = "unmetered_load"
+	VerdictRecordsError  = "records_error"
+)
+
+// Metrics of a transformer that the host shows for every transformer. A
+// detector gives them with Report.Measure, finding or no finding.
+const (
+	MetricLoadingP95Pct       = "loading_p95_pct"       // 95th percentile of loading, % of the nameplate
+	MetricHotSpotMaxC         = "hot_spot_max_c"        // highest hot-spot temperature, °C
+	MetricLossPct             = "loss_pct"              // input less metered sum, % of the input
+	MetricUnexplainedKWhMonth = "unexplained_kwh_month" // what technical losses leave unexplained, kWh per 30 days
+)
 
 // SubjectKind says what a finding is about.
 type SubjectKind string
@@ -84,7 +103,7 @@ type Evidence struct {
 	Text     string  // in words for an officer, with numbers and units
 	Value    float64 //
 	Unit     string  // "" for a ratio
-	FirstDay Date
+	FirstDay Date    // both days 0 mean those of the finding
 	LastDay  Date
 	LogOdds  float64 // weight: positive speaks for abnormal use, negative against; 0 where none is claimed
 }

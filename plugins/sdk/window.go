@@ -19,6 +19,11 @@ func (d Date) Weekday() time.Weekday { return time.Weekday(((int(d)+4)%7 + 7) % 
 // Window is what a detector is given to judge: daily features of a set of
 // subjects over a span of days, with what the records say of each. All slices
 // are read-only.
+//
+// Only the features and quantities that the detector declared are there.
+// Features never count bad intervals. For a detector whose MinimumQuality is
+// Good, the features of a day with estimated intervals are missing as well,
+// but for GoodShare and EstimatedShare.
 type Window struct {
 	ID       uint64
 	Scope    Scope
@@ -61,6 +66,21 @@ func (w *Window) Feature(f Feature, i int) []float32 {
 
 // Column returns a whole feature column, nil where the window has none.
 func (w *Window) Column(f Feature) []float32 { return w.features[f] }
+
+// LastDay returns the last day of the window.
+func (w *Window) LastDay() Date { return w.FirstDay + Date(w.Days) - 1 }
+
+// FeatureNames returns the features that the window carries, in the order of
+// Features.
+func (w *Window) FeatureNames() []Feature {
+	var out []Feature
+	for _, f := range Features() {
+		if w.features[f] != nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
 
 // Subject is a usage point or transformer under its pseudonym.
 type Subject struct {
@@ -125,9 +145,34 @@ const (
 // Curve is the raw curve of one subject over the window's days.
 type Curve struct {
 	IntervalSeconds int
-	Start           time.Time // of the first interval, UTC
+	Start           time.Time // of the first interval: local midnight of the first day, UTC
+	// DayStart holds the index of the first interval of each day and, last,
+	// the number of intervals: Days+1 values. Days differ in length where the
+	// clocks change.
+	DayStart []int32
 	// Columns by quantity, one value an interval over all days, NaN where
 	// missing or below the detector's minimum quality. meter.ActivePower is the
 	// mean power of the interval, kW; days missing altogether are NaN.
 	Columns map[meter.Quantity][]float32
+	// Good marks the intervals that were measured well; the others with a
+	// value were estimated, substituted or edited.
+	Good []bool
+}
+
+// Intervals returns the number of intervals of the curve.
+func (c *Curve) Intervals() int {
+	if len(c.DayStart) == 0 {
+		return 0
+	}
+	return int(c.DayStart[len(c.DayStart)-1])
+}
+
+// Day returns the values of one quantity on day d (0 is the window's first);
+// nil where the curve does not carry the quantity.
+func (c *Curve) Day(q meter.Quantity, d int) []float32 {
+	column := c.Columns[q]
+	if column == nil {
+		return nil
+	}
+	return column[c.DayStart[d]:c.DayStart[d+1]]
 }
