@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -77,6 +78,9 @@ func Decode(file string, data []byte, out any) (*Document, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 	if err := decoder.Decode(out); err != nil {
 		line, col, msg := describe(err)
+		if m := typeMismatch.FindStringSubmatch(msg); m != nil {
+			msg = fmt.Sprintf("%s stands here; give %s", inWords(m[1]), inWords(m[2]))
+		}
 		if key, ok := strings.CutPrefix(msg, "unknown field "); ok {
 			msg = fmt.Sprintf("unknown key %s%s", key, nearest(strings.Trim(key, `"`), keysOf(reflect.TypeOf(out), nil)))
 		}
@@ -97,7 +101,10 @@ func (d *Document) Err() error {
 	if len(d.problems) == 0 {
 		return nil
 	}
-	sort.SliceStable(d.problems, func(i, j int) bool { return d.problems[i].Line < d.problems[j].Line })
+	sort.SliceStable(d.problems, func(i, j int) bool {
+		a, b := d.problems[i], d.problems[j]
+		return a.Line < b.Line || a.Line == b.Line && a.Col < b.Col
+	})
 	return d.problems
 }
 
@@ -149,6 +156,30 @@ func parent(path string) string {
 		return ""
 	}
 	return path[:cut]
+}
+
+// typeMismatch is how the YAML library words a value of the wrong type.
+var typeMismatch = regexp.MustCompile(`^cannot unmarshal (\S+) into Go .*of type (\S+)`)
+
+// inWords names a type for a reader who does not program.
+func inWords(goType string) string {
+	switch {
+	case goType == "time.Duration":
+		return "a duration such as 500ms, 30s or 1h"
+	case strings.HasPrefix(goType, "[]"), goType == "slice":
+		return "a list"
+	case strings.HasPrefix(goType, "map"):
+		return "a block of key: value lines"
+	case strings.Contains(goType, "int"):
+		return "a whole number"
+	case strings.Contains(goType, "float"):
+		return "a number"
+	case goType == "bool":
+		return "true or false"
+	case goType == "string":
+		return "a text"
+	}
+	return "a block of key: value lines"
 }
 
 func describe(err error) (line, col int, msg string) {

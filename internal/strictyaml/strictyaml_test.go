@@ -47,7 +47,7 @@ func TestAddPointsAtNode(t *testing.T) {
 	doc.Add("$.items[1].url", "no such host")
 	doc.Add("$.items[1].unit", "missing")
 	doc.Add("$.name", "taken")
-	want := "f.yaml:1:7: taken\nf.yaml:5:10: no such host\nf.yaml:5:5: missing"
+	want := "f.yaml:1:7: taken\nf.yaml:5:5: missing\nf.yaml:5:10: no such host"
 	if got := doc.Err().Error(); got != want {
 		t.Fatalf("got\n%s\nwant\n%s", got, want)
 	}

@@ -1,0 +1,113 @@
+package config
+
+import "time"
+
+// Config is the whole configuration. Relative paths are taken from the folder
+// of the configuration file.
+type Config struct {
+	Site      Site      `yaml:"site"`
+	DataDir   string    `yaml:"data_dir"`
+	Registry  string    `yaml:"registry"` // folder with transformers.csv, customers.csv, usage_points.csv …
+	Readings  []string  `yaml:"readings"` // glob patterns of AMI exports
+	Devices   []Device  `yaml:"devices"`
+	DeviceCSV []string  `yaml:"device_files"` // CSV files of further devices
+	Profiles  string    `yaml:"profiles"`     // folder of further device profiles
+	Stream    Stream    `yaml:"stream"`
+	Historian Historian `yaml:"historian"`
+	Detection Detection `yaml:"detection"`
+	Risk      Risk      `yaml:"risk"`
+	Cases     Cases     `yaml:"cases"`
+	Plugins   Plugins   `yaml:"plugins"`
+	Console   Console   `yaml:"console"`
+
+	location *time.Location
+}
+
+// Site says where this is.
+type Site struct {
+	Name         string `yaml:"name"`
+	Organisation string `yaml:"organisation"`
+	TimeZone     string `yaml:"time_zone"` // IANA name or ±HH:MM; UTC where empty
+}
+
+// Device is one device to be polled or subscribed to.
+type Device struct {
+	ID       string            `yaml:"id"`
+	URL      string            `yaml:"url"`
+	Profile  string            `yaml:"profile"`
+	MeterID  string            `yaml:"meter_id"` // the id where empty
+	Interval time.Duration     `yaml:"interval"` // 1 s where empty; 200 ms to 1 h
+	Timeout  time.Duration     `yaml:"timeout"`  // the driver's default where empty
+	Mode     string            `yaml:"mode"`     // poll (default) or subscribe
+	Options  map[string]string `yaml:"options"`
+}
+
+// Stream says where telemetry waits between polling and everything after it.
+type Stream struct {
+	URL string `yaml:"url"` // an external NATS server; embedded where empty
+}
+
+// Historian is the time-series store.
+type Historian struct {
+	URL       string `yaml:"url"` // none where empty
+	Org       string `yaml:"org"`
+	Bucket    string `yaml:"bucket"`
+	TokenFile string `yaml:"token_file"`
+	TokenEnv  string `yaml:"token_env"`
+}
+
+// Detection says when and over how many days detectors run.
+type Detection struct {
+	At           string `yaml:"at"`            // HH:MM site time of the nightly run
+	LookbackDays int    `yaml:"lookback_days"` // 14 to 400
+}
+
+// Risk holds the base rate.
+type Risk struct {
+	Prior float64 `yaml:"prior"` // probability of abnormal use before any data
+}
+
+// Cases says when a case opens and under which policy pack.
+type Cases struct {
+	Threshold float64 `yaml:"threshold"`
+	Policy    string  `yaml:"policy"`
+}
+
+// Plugins names the third-party detectors that may run.
+type Plugins struct {
+	ThirdParty []Plugin      `yaml:"third_party"`
+	Timeout    time.Duration `yaml:"timeout"` // deadline of one detector's run
+}
+
+// Plugin is one third-party detector, pinned by checksum.
+type Plugin struct {
+	Name   string         `yaml:"name"`
+	Path   string         `yaml:"path"`
+	SHA256 string         `yaml:"sha256"`
+	Config map[string]any `yaml:"config"`
+}
+
+// Console is the web interface.
+type Console struct {
+	Listen  string `yaml:"listen"`
+	TLSCert string `yaml:"tls_cert"`
+	TLSKey  string `yaml:"tls_key"`
+}
+
+// Default returns the configuration that holds where a file says nothing.
+func Default() Config {
+	return Config{
+		Site:      Site{Name: "Gridwarden", TimeZone: "UTC"},
+		DataDir:   "data",
+		Historian: Historian{Org: "gridwarden", Bucket: "telemetry"},
+		Detection: Detection{At: "03:30", LookbackDays: 60},
+		Risk:      Risk{Prior: 0.01},
+		Cases:     Cases{Threshold: 0.5, Policy: "generic"},
+		Plugins:   Plugins{Timeout: 10 * time.Minute},
+		Console:   Console{Listen: "127.0.0.1:8480"},
+		location:  time.UTC,
+	}
+}
+
+// Location is the site's time zone.
+func (c *Config) Location() *time.Location { return c.location }
