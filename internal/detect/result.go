@@ -45,11 +45,11 @@ type Assessment struct {
 	Detectors      []string       `json:"detectors"`
 	FirstDay       curve.Date     `json:"first_day"`
 	LastDay        curve.Date     `json:"last_day"`
-	MeanKW         float64        `json:"mean_kw"`
+	MeanKW         Measured       `json:"mean_kw"`
 	ExcessKWhMonth float64        `json:"excess_kwh_month"` // per 30 days
 	Recoverable    float64        `json:"recoverable"`      // per 30 days, in Currency
 	Currency       string         `json:"currency"`
-	GoodShare      float64        `json:"good_share"` // share of good intervals in the window, 0 … 1
+	GoodShare      Measured       `json:"good_share"` // share of good intervals in the window, 0 … 1
 	Contributions  []Contribution `json:"contributions"`
 	Findings       []Finding      `json:"findings"`
 }
@@ -58,10 +58,10 @@ type Assessment struct {
 type TransformerAssessment struct {
 	TransformerID       string    `json:"transformer_id"`
 	RatedKVA            float64   `json:"rated_kva"`
-	LoadingP95Pct       float64   `json:"loading_p95_pct"`
-	HotSpotMaxC         float64   `json:"hot_spot_max_c"`
-	LossPct             float64   `json:"loss_pct"`
-	UnexplainedKWhMonth float64   `json:"unexplained_kwh_month"`
+	LoadingP95Pct       Measured  `json:"loading_p95_pct"`
+	HotSpotMaxC         Measured  `json:"hot_spot_max_c"`
+	LossPct             Measured  `json:"loss_pct"`
+	UnexplainedKWhMonth Measured  `json:"unexplained_kwh_month"`
 	Verdicts            []string  `json:"verdicts"` // ok, overloaded, undersized, theft, unmetered_load, records_error, no_meter
 	Suspects            []string  `json:"suspects"` // usage point ids, most likely first
 	Findings            []Finding `json:"findings"`
