@@ -1,0 +1,148 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// ConsumeReadings hands every reading of the stream to fn, from the oldest
+// kept at the first use of the durable name, until ctx is done; then it
+// returns nil. Messages are acknowledged only after fn has returned nil. After
+// an error they come again, first at the head of the queue, after a wait that
+// grows with every failure: whatever fn feeds puts its back-pressure into the
+// stream, not into memory. fn must bear readings that come twice.
+//
+// A message that cannot be decoded goes to the stream DeadReadings with the
+// reason. Several processes may share a durable; each message goes to one.
+func (s *Stream) ConsumeReadings(ctx context.Context, durable string, fn func(context.Context, []meter.Reading) error) error {
+	s.know(durable)
+	cons, err := s.consumer(ctx, durable)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	for failures := 0; ctx.Err() == nil; {
+		err := s.consumeBatch(ctx, cons, durable, failures, fn)
+		if err == nil {
+			failures = 0
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		failures++
+		wait := backoff(s.cfg, failures)
+		s.log.Warn("readings not delivered, trying again", "consumer", durable, "failures", failures, "wait", wait, "error", err)
+		if sleep(ctx, wait) != nil {
+			break
+		}
+		// The consumer may have gone with its server's data: make sure of it.
+		if again, err := s.consumer(ctx, durable); err == nil {
+			cons = again
+		}
+	}
+	return nil
+}
+
+func (s *Stream) consumer(ctx context.Context, durable string) (jetstream.Consumer, error) {
+	cons, err := s.js.CreateOrUpdateConsumer(ctx, Readings, jetstream.ConsumerConfig{
+		Durable:       durable,
+		DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       s.cfg.AckWait,
+		MaxDeliver:    -1,
+		MaxAckPending: maxUnacknowledged,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stream: consumer %q: %w", durable, err)
+	}
+	return cons, nil
+}
+
+// consumeBatch fetches what there is, up to FetchBytes or FetchWait, and sees
+// it through.
+func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, durable string, failures int, fn func(context.Context, []meter.Reading) error) error {
+	batch, err := cons.Fetch(maxMessagesPerFetch, jetstream.FetchMaxBytes(s.cfg.FetchBytes), jetstream.FetchMaxWait(s.cfg.FetchWait))
+	if err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	var msgs []jetstream.Msg
+	var readings []meter.Reading
+	for m := range batch.Messages() {
+		decoded, err := Decode(m.Data())
+		if err != nil {
+			if err := s.bury(ctx, durable, m, err); err != nil {
+				s.log.Error("message not set aside", "consumer", durable, "error", err)
+				s.refuse(m, s.cfg.MaxBackoff)
+			}
+			continue
+		}
+		msgs = append(msgs, m)
+		readings = append(readings, decoded...)
+	}
+	if len(readings) > 0 {
+		if err := s.whileInProgress(msgs, func() error { return fn(ctx, readings) }); err != nil {
+			wait := backoff(s.cfg, failures+1)
+			if ctx.Err() != nil {
+				wait = 0 // a restart gets them at once
+			}
+			for _, m := range msgs {
+				s.refuse(m, wait)
+			}
+			return err
+		}
+	}
+	for _, m := range msgs {
+		// A lost acknowledgement brings the message again, which fn bears.
+		if err := m.Ack(); err != nil {
+			return fmt.Errorf("acknowledge: %w", err)
+		}
+	}
+	if err := batch.Error(); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	return nil
+}
+
+// refuse gives a message back, to come again after wait. Where even that
+// fails it comes again after AckWait.
+func (s *Stream) refuse(m jetstream.Msg, wait time.Duration) {
+	if err := m.NakWithDelay(wait); err != nil {
+		s.log.Debug("message not given back", "error", err)
+	}
+}
+
+// whileInProgress runs work and tells the server, meanwhile, that msgs are
+// being worked on.
+func (s *Stream) whileInProgress(msgs []jetstream.Msg, work func() error) error {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		t := time.NewTicker(s.cfg.AckWait / 3)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+			}
+			for _, m := range msgs {
+				if err := m.InProgress(); err != nil {
+					s.log.Debug("progress not reported", "error", err)
+				}
+			}
+		}
+	})
+	defer wg.Wait()
+	defer close(done)
+	return work()
+}

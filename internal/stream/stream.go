@@ -1,0 +1,270 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Names of the streams and subjects. They are stable: other programs may read
+// the same server.
+const (
+	Readings     = "READINGS"
+	DeadReadings = "READINGS_DEAD"
+
+	subjectPrefix = "readings."
+	deadSubject   = "dead.readings"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxAge        = 7 * 24 * time.Hour
+	DefaultMaxBytes      = 8 << 30
+	DefaultMessageBytes  = 64 << 10
+	DefaultFetchBytes    = 512 << 10
+	DefaultFetchWait     = 250 * time.Millisecond
+	DefaultAckWait       = time.Minute
+	DefaultMinBackoff    = 250 * time.Millisecond
+	DefaultMaxBackoff    = 10 * time.Second
+	deadMaxAge           = 30 * 24 * time.Hour
+	deadMaxBytes         = 256 << 20
+	duplicateWindow      = 2 * time.Minute
+	startTimeout         = 5 * time.Minute // recovery takes about 1 s per GB
+	maxUnacknowledged    = 4096
+	defaultSource        = "local"
+	maxMessagesPerFetch  = 1024
+	publishAttempts      = 5
+	publishTimeout       = 10 * time.Second
+	maxOutstandingAtOnce = 256
+)
+
+// Config says where the stream lives and how much it keeps. Zero values mean
+// the defaults named.
+type Config struct {
+	// Dir holds the files of the embedded server; one process at a time. It
+	// is required where URL is empty.
+	Dir string
+	// URL of an external NATS server or cluster with JetStream; then nothing
+	// is embedded. Several are joined by commas.
+	URL string
+	// Options are passed to the connection to URL: credentials, TLS.
+	Options []nats.Option
+
+	// Source names this host in the subject: letters, digits, - and _.
+	Source string
+	// MaxAge and MaxBytes limit what the stream keeps.
+	MaxAge   time.Duration
+	MaxBytes int64
+	// Replicas of the stream in an external cluster; 1 by default.
+	Replicas int
+	// SyncAlways makes the embedded server write through to the disk before
+	// it acknowledges.
+	SyncAlways bool
+
+	// MessageBytes is the size at which a batch is cut into messages;
+	// FetchBytes and FetchWait bound what one call of a consumer's function
+	// gets: so many bytes, or what has come after so long.
+	MessageBytes int
+	FetchBytes   int
+	FetchWait    time.Duration
+	// AckWait is how long a consumer may be silent before others get its
+	// messages; it is renewed while the function works.
+	AckWait time.Duration
+	// MinBackoff and MaxBackoff bound the wait after a failed delivery.
+	MinBackoff, MaxBackoff time.Duration
+
+	Logger  *slog.Logger          // slog.Default where nil
+	Metrics prometheus.Registerer // none where nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Source == "" {
+		c.Source = defaultSource
+	}
+	c.MaxAge = positive(c.MaxAge, DefaultMaxAge)
+	c.MaxBytes = positive(c.MaxBytes, DefaultMaxBytes)
+	c.Replicas = positive(c.Replicas, 1)
+	c.MessageBytes = positive(c.MessageBytes, DefaultMessageBytes)
+	c.FetchBytes = positive(c.FetchBytes, DefaultFetchBytes)
+	c.FetchWait = positive(c.FetchWait, DefaultFetchWait)
+	c.AckWait = positive(c.AckWait, DefaultAckWait)
+	c.MinBackoff = positive(c.MinBackoff, DefaultMinBackoff)
+	c.MaxBackoff = positive(c.MaxBackoff, DefaultMaxBackoff)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func positive[T int | int64 | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+func (c Config) validate() error {
+	for _, r := range c.Source {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_') {
+			return fmt.Errorf("stream: source %q has a %q; use letters, digits, - and _", c.Source, r)
+		}
+	}
+	if c.URL == "" && c.Dir == "" {
+		return errors.New("stream: neither a folder nor a URL is given; set stream.dir, or stream.url for an external server")
+	}
+	if c.MessageBytes > maxMessage/2 {
+		return fmt.Errorf("stream: messages of %d bytes; use %d at most", c.MessageBytes, maxMessage/2)
+	}
+	return nil
+}
+
+// Stream is the connection to JetStream and, where it is embedded, the server
+// itself. Its methods may be called by many goroutines.
+type Stream struct {
+	cfg    Config
+	log    *slog.Logger
+	server *server.Server // nil where external
+	unlock func()
+	conn   *nats.Conn
+	js     jetstream.JetStream
+
+	mu       sync.Mutex
+	durables map[string]bool // consumers to report the backlog of
+
+	stopWatch func()
+	watch     sync.WaitGroup
+	close     sync.Once
+}
+
+// Open starts the embedded server, or connects to an external one, and makes
+// sure that the streams exist. Close must be called in the end.
+func Open(ctx context.Context, cfg Config) (*Stream, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Stream{
+		cfg: cfg, log: cfg.Logger,
+		unlock: func() {}, stopWatch: func() {},
+		durables: make(map[string]bool),
+	}
+	if err := s.open(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stream) open(ctx context.Context) error {
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	js, err := jetstream.New(s.conn,
+		jetstream.WithPublishAsyncMaxPending(maxUnacknowledged),
+		jetstream.WithPublishAsyncTimeout(publishTimeout))
+	if err != nil {
+		return fmt.Errorf("stream: use JetStream: %w", err)
+	}
+	s.js = js
+	if err := s.createStreams(ctx); err != nil {
+		return err
+	}
+	if s.cfg.Metrics != nil {
+		if err := s.cfg.Metrics.Register(backlogCollector{s}); err != nil {
+			return fmt.Errorf("stream: register metrics: %w", err)
+		}
+	}
+	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopWatch = cancel
+	s.watch.Go(func() { s.watchRetention(watchCtx, retentionInterval) })
+	return nil
+}
+
+// connect starts the embedded server where none is named, and connects.
+func (s *Stream) connect(ctx context.Context) error {
+	if s.cfg.URL != "" {
+		opts := append([]nats.Option{nats.Name("gridwarden"), nats.MaxReconnects(-1)}, s.cfg.Options...)
+		conn, err := nats.Connect(s.cfg.URL, opts...)
+		if err != nil {
+			return fmt.Errorf("stream: connect to NATS: %w; check stream.url and that the server runs", err)
+		}
+		s.conn = conn
+		return nil
+	}
+	unlock, err := lockDir(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	s.unlock = unlock
+	s.server, err = startServer(ctx, s.cfg)
+	if err != nil {
+		return err
+	}
+	s.conn, err = nats.Connect("", nats.InProcessServer(s.server), nats.Name("gridwarden"), nats.MaxReconnects(-1))
+	if err != nil {
+		return fmt.Errorf("stream: connect to the embedded server: %w", err)
+	}
+	return nil
+}
+
+func (s *Stream) createStreams(ctx context.Context) error {
+	for _, cfg := range []jetstream.StreamConfig{{
+		Name: Readings, Description: "readings as polled", Subjects: []string{subjectPrefix + ">"},
+		MaxAge: s.cfg.MaxAge, MaxBytes: s.cfg.MaxBytes, Replicas: s.cfg.Replicas,
+		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Duplicates: min(duplicateWindow, s.cfg.MaxAge),
+	}, {
+		Name: DeadReadings, Description: "readings that a consumer could not use, with reasons", Subjects: []string{deadSubject},
+		MaxAge: deadMaxAge, MaxBytes: deadMaxBytes, Replicas: s.cfg.Replicas,
+		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Duplicates: duplicateWindow,
+	}} {
+		if _, err := s.js.CreateOrUpdateStream(ctx, cfg); err != nil {
+			return fmt.Errorf("stream: create %s: %w; check that JetStream is enabled and has %d MB of room", cfg.Name, err, cfg.MaxBytes>>20)
+		}
+	}
+	return nil
+}
+
+// Close disconnects and shuts the embedded server down. Consumers should have
+// been stopped before through their contexts.
+func (s *Stream) Close() {
+	s.close.Do(func() {
+		s.stopWatch()
+		s.watch.Wait()
+		if s.cfg.Metrics != nil {
+			s.cfg.Metrics.Unregister(backlogCollector{s})
+		}
+		if s.conn != nil {
+			s.conn.Close()
+		}
+		if s.server != nil {
+			s.server.Shutdown()
+			s.server.WaitForShutdown()
+		}
+		s.unlock()
+	})
+}
+
+// know remembers a durable, so that its backlog is reported.
+func (s *Stream) know(durable string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.durables[durable] = true
+}
+
+func (s *Stream) known() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]string, 0, len(s.durables))
+	for name := range s.durables {
+		out = append(out, name)
+	}
+	return out
+}
