@@ -1,0 +1,71 @@
+package sqlstore
+
+import (
+	"context"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/gridwarden/gridwarden/internal/detect"
+	"github.com/gridwarden/gridwarden/internal/grid"
+)
+
+func open(t testing.TB) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "data dir", "grid#warden?.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestResultsReturnTheNewestRun(t *testing.T) {
+	ctx, results := context.Background(), open(t).Results()
+	if got, err := results.LatestResult(ctx); err != nil || got != nil {
+		t.Fatalf("an empty store gave %v, %v", got, err)
+	}
+	at := time.Date(2026, 3, 1, 4, 0, 0, 0, time.UTC)
+	newer := &detect.Result{RunID: "b", At: at.Add(time.Hour), Prior: 0.02, UsagePoints: []detect.Assessment{{UsagePointID: "U1", Risk: 0.7}}}
+	for _, r := range []*detect.Result{newer, {RunID: "a", At: at}} {
+		if err := results.SaveResult(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := results.LatestResult(ctx)
+	if err != nil || !reflect.DeepEqual(got, newer) {
+		t.Fatalf("latest result %+v, %v; want %+v", got, err, newer)
+	}
+}
+
+func TestRegistryRoundTrip(t *testing.T) {
+	ctx, store := context.Background(), open(t).Registry()
+	if n, err := store.LoadNetwork(ctx); err != nil || n != nil {
+		t.Fatalf("an empty store gave %v, %v", n, err)
+	}
+	day := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	want := grid.NewNetwork(grid.Records{
+		Transformers:  []grid.PowerTransformer{{ID: "T2", RatedKVA: 50}, {ID: "T1", RatedKVA: 250, MeterID: "MT1"}},
+		Customers:     []grid.Customer{{ID: "C1", Category: grid.Commercial, Protected: []string{"medical"}}},
+		UsagePoints:   []grid.UsagePoint{{ID: "U1", MeterID: "M1", CustomerID: "C1", TransformerID: "T1", ValidFrom: day}},
+		Watchlist:     []grid.WatchlistEntry{{IP: "192.0.2.1", FirstSeen: day, HashrateHS: 1e12}},
+		IPAssignments: []grid.IPAssignment{{IP: "192.0.2.1", CustomerID: "C1", From: day}},
+		Weather:       []grid.WeatherPoint{{Time: day, TempC: -3.5}},
+		Calendar:      []grid.CalendarDay{{Date: "2026-01-01", Kind: "holiday", Name: "New Year"}},
+		Unmetered:     []grid.UnmeteredLoad{{TransformerID: "T1", Kind: "street_light", KW: 2, Hours: "dusk_to_dawn"}},
+	})
+	for range 2 { // the second save replaces the first
+		if err := store.SaveNetwork(ctx, want); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := store.LoadNetwork(ctx)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("loaded %+v, %v; want %+v", got, err, want)
+	}
+}
