@@ -18,11 +18,23 @@ type Device struct {
 	MeterID  string            // the utility's meter number; ID where empty
 	URL      *url.URL          // modbus://host:port/unit, opc.tcp://host:port/path …
 	Profile  *profile.Profile  // register or node map
-	Interval time.Duration     // between two reads
+	Mode     Mode              // Poll where empty
+	Interval time.Duration     // between two reads; of publishing where subscribed
 	Timeout  time.Duration     // of one request; a driver's default where zero
-	Factor   float64           // secondary to primary; 1 where values are primary already
+	Factor   float64           // secondary to primary of energies and powers; 1 where zero
+	CTRatio  float64           // secondary to primary of currents; 0 = not known
+	PTRatio  float64           // secondary to primary of voltages; 0 = not known
 	Options  map[string]string // driver's own settings, documented in its README
 }
+
+// Mode says how a device delivers.
+type Mode string
+
+// Modes. Subscribe needs a session that is a Subscriber.
+const (
+	Poll      Mode = "poll"
+	Subscribe Mode = "subscribe"
+)
 
 // Driver speaks one family of protocols.
 type Driver interface {
@@ -55,6 +67,19 @@ type Subscriber interface {
 	// Subscribe delivers readings to fn until ctx is done. It reconnects by
 	// itself, and delivers bad-quality readings when the source falls silent.
 	Subscribe(ctx context.Context, fn func([]meter.Reading)) error
+}
+
+// Sharer is implemented by drivers whose devices share connections. Devices
+// of a driver that is no Sharer are read independently of each other.
+type Sharer interface {
+	Share(d Device) Sharing
+}
+
+// Sharing says what d shares with others, for the poller's planning.
+type Sharing struct {
+	Connection string // devices of equal Connection share it
+	Parallel   int    // reads that may be under way on it at once, at least 1
+	Together   bool   // reads at the same moment are joined into one request
 }
 
 // Registry finds the driver for a URL. It is built once, explicitly.

@@ -1,0 +1,221 @@
+package modbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/drivers/profile"
+)
+
+// Schemes of device URLs.
+const (
+	schemeTCP        = "modbus"         // modbus://host:port/unit
+	schemeRTUOverTCP = "modbus+rtu+tcp" // modbus+rtu+tcp://host:port/unit
+)
+
+// Device options.
+const (
+	optConnections = "connections"
+	optPipeline    = "pipeline"
+)
+
+const (
+	defaultPort    = "502"
+	defaultTimeout = time.Second
+	maxConnections = 16
+	maxPipeline    = 32
+)
+
+// Options are the driver's settings. The zero value is right in service.
+type Options struct {
+	Timeout    time.Duration // of one request, where the device sets none; 1 s where zero
+	MinBackoff time.Duration // first wait after a second failure to connect; 250 ms where zero
+	MaxBackoff time.Duration // longest wait between attempts, and between probes of a silent unit; 15 s where zero
+
+	// Dial makes connections; net.Dialer's where nil.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Now is the clock of backoffs; time.Now where nil.
+	Now func() time.Time
+}
+
+// Driver reads Modbus devices. Its sessions share connections by host and port.
+type Driver struct {
+	opts Options
+
+	mu       sync.Mutex
+	gateways map[string]*gateway // by scheme and address
+}
+
+// New returns a driver. Close it after its sessions.
+func New(opts Options) *Driver {
+	if opts.Timeout == 0 {
+		opts.Timeout = defaultTimeout
+	}
+	if opts.MinBackoff == 0 {
+		opts.MinBackoff = 250 * time.Millisecond
+	}
+	if opts.MaxBackoff == 0 {
+		opts.MaxBackoff = 15 * time.Second
+	}
+	if opts.Dial == nil {
+		opts.Dial = new(net.Dialer).DialContext
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Driver{opts: opts, gateways: make(map[string]*gateway)}
+}
+
+// Name implements drivers.Driver.
+func (d *Driver) Name() string { return "modbus" }
+
+// Schemes implements drivers.Driver.
+func (d *Driver) Schemes() []string { return []string{schemeTCP, schemeRTUOverTCP} }
+
+// Check implements drivers.Driver.
+func (d *Driver) Check(dev drivers.Device) error {
+	_, targetErr := target(dev)
+	_, optsErr := d.gatewayOptions(dev)
+	err := dev.Check(profile.ProtocolModbus, optConnections, optPipeline)
+	if dev.Mode == drivers.Subscribe {
+		err = errors.Join(err, fmt.Errorf("device %s: Modbus has no subscriptions; remove mode or set it to poll", dev.ID))
+	}
+	return errors.Join(err, targetErr, optsErr)
+}
+
+// Share implements drivers.Sharer: units behind one gateway share it.
+func (d *Driver) Share(dev drivers.Device) drivers.Sharing {
+	t, err := target(dev)
+	if err != nil {
+		return drivers.Sharing{Connection: dev.ID, Parallel: 1}
+	}
+	parallel := 1
+	if o, err := d.gatewayOptions(dev); err == nil {
+		parallel = o.connections * o.pipeline
+	}
+	return drivers.Sharing{Connection: t.key(), Parallel: parallel}
+}
+
+// Session implements drivers.Driver.
+func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
+	if err := d.Check(dev); err != nil {
+		return nil, err
+	}
+	t, err := target(dev)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := d.gatewayOptions(dev)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g := d.gateways[t.key()]
+	if g == nil {
+		g = newGateway(t.addr, opts)
+		g.dial, g.now, g.wrap = d.opts.Dial, d.opts.Now, func(nc net.Conn) link { return newConn(nc) }
+		if t.scheme == schemeRTUOverTCP {
+			g.wrap = func(nc net.Conn) link { return newRTUConn(nc) }
+		}
+		d.gateways[t.key()] = g
+	}
+	if g.opts != opts {
+		return nil, fmt.Errorf("device %s: %s=%d, %s=%d, but another device behind %s has %d and %d; set the same on all of them",
+			dev.ID, optConnections, opts.connections, optPipeline, opts.pipeline, t.addr, g.opts.connections, g.opts.pipeline)
+	}
+	g.join(t.unit)
+	return newSession(d, g, dev, t), nil
+}
+
+// release drops one session's share in its gateway.
+func (d *Driver) release(key string, g *gateway, unit byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if g.leave(unit) == 0 {
+		g.close()
+		delete(d.gateways, key)
+	}
+}
+
+// Close implements drivers.Driver.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, g := range d.gateways {
+		g.close()
+		delete(d.gateways, key)
+	}
+	return nil
+}
+
+// address is where a device is found.
+type address struct {
+	scheme, addr string
+	unit         byte
+}
+
+func (a address) key() string { return a.scheme + "://" + a.addr }
+
+// target takes a device's URL apart.
+func target(dev drivers.Device) (address, error) {
+	bad := func(what string, args ...any) (address, error) {
+		return address{}, fmt.Errorf("device %s: %s; write %s://host:port/unit", dev.ID, fmt.Sprintf(what, args...), schemeTCP)
+	}
+	u := dev.URL
+	switch {
+	case u == nil:
+		return bad("it has no URL")
+	case u.Scheme != schemeTCP && u.Scheme != schemeRTUOverTCP:
+		return bad("%s:// is not Modbus", u.Scheme)
+	case u.Hostname() == "":
+		return bad("%s names no host", u.Redacted())
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return bad("%s has more than host, port and unit", u.Redacted())
+	}
+	unit, err := strconv.Atoi(strings.TrimPrefix(u.Path, "/"))
+	if err != nil || unit < 0 || unit > 255 {
+		return bad("%s names no unit from 0 to 255", u.Redacted())
+	}
+	if u.Scheme == schemeRTUOverTCP && (unit < 1 || unit > 247) {
+		return bad("unit %d: on an RTU line units go from 1 to 247", unit)
+	}
+	port := u.Port()
+	if port == "" {
+		port = defaultPort
+	}
+	return address{u.Scheme, net.JoinHostPort(u.Hostname(), port), byte(unit)}, nil
+}
+
+// gatewayOptions reads the options that a device sets for its gateway.
+func (d *Driver) gatewayOptions(dev drivers.Device) (gatewayOptions, error) {
+	o := gatewayOptions{connections: 1, pipeline: 1, minBackoff: d.opts.MinBackoff, maxBackoff: d.opts.MaxBackoff}
+	var errs []error
+	for _, opt := range []struct {
+		key string
+		max int
+		to  *int
+	}{{optConnections, maxConnections, &o.connections}, {optPipeline, maxPipeline, &o.pipeline}} {
+		text, set := dev.Options[opt.key]
+		if !set {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > opt.max {
+			errs = append(errs, fmt.Errorf("device %s: option %s is %q; write a number from 1 to %d", dev.ID, opt.key, text, opt.max))
+			continue
+		}
+		*opt.to = n
+	}
+	if dev.URL != nil && dev.URL.Scheme == schemeRTUOverTCP && (o.pipeline > 1 || o.connections > 1) {
+		errs = append(errs, fmt.Errorf("device %s: an RTU line takes one request at a time; remove %s and %s", dev.ID, optConnections, optPipeline))
+	}
+	return o, errors.Join(errs...)
+}
