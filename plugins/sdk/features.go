@@ -42,3 +42,13 @@ func Features() []Feature {
 		LoadFactor, GoodShare, EstimatedShare, PowerFactorAvg, THDCurrentAvg, VoltageAvg,
 	}
 }
+
+// Valid reports whether f is one of Features.
+func (f Feature) Valid() bool {
+	for _, known := range Features() {
+		if f == known {
+			return true
+		}
+	}
+	return false
+}

@@ -128,6 +128,8 @@ const (
 	AttrPeerCount       = "peer_count"             // number of peers behind the bands
 	AttrListedIP        = "listed_ip"              // 1 where an address held by the customer is on the watchlist
 	AttrListedHashrate  = "listed_hashrate_hs"     // hash rate of those entries, H/s
+	AttrTransformerKVA  = "transformer_kva"        // nameplate of the transformer it hangs on
+	AttrTransformerUPs  = "transformer_points"     // number of usage points behind that transformer
 	AttrMappingDoubt    = "mapping_doubt"          // 0 … 1, doubt that the point is behind this transformer
 )
 

@@ -1,0 +1,108 @@
+package detect
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+)
+
+// assessUsagePoints merges the detectors' scores into one assessment for every
+// usage point: those with a finding first, ranked, then the others by id.
+func assessUsagePoints(in *Input, b *builder, judged []*judgement) []Assessment {
+	out := make([]Assessment, 0, len(b.roster.points))
+	for _, p := range b.roster.points {
+		a := b.assessment(p)
+		var scores []Score
+		for _, j := range judged {
+			if s, ok := j.score(p.id); ok {
+				scores = append(scores, Score{Detector: j.description.Name, Probability: s})
+			}
+			a.Findings = append(a.Findings, j.points[p.id]...)
+		}
+		a.Risk, a.Contributions = in.merge(scores)
+		if len(a.Findings) > 0 {
+			a.summarise(in)
+		}
+		out = append(out, a)
+	}
+	sort.SliceStable(out, func(i, k int) bool {
+		x, y := &out[i], &out[k]
+		if (len(x.Findings) > 0) != (len(y.Findings) > 0) {
+			return len(x.Findings) > 0
+		}
+		if len(x.Findings) == 0 {
+			return x.UsagePointID < y.UsagePointID
+		}
+		return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(y.Risk, x.Risk), cmp.Compare(x.UsagePointID, y.UsagePointID)) < 0
+	})
+	for i := range out {
+		if len(out[i].Findings) > 0 {
+			out[i].Rank = i + 1
+		}
+	}
+	return out
+}
+
+// assessment fills in what the records and the load say of a point.
+func (b *builder) assessment(p *point) Assessment {
+	own := p.own()
+	a := Assessment{
+		UsagePointID: p.id, MeterID: p.current.MeterID, CustomerID: p.current.CustomerID, TransformerID: p.current.TransformerID,
+		FirstDay: b.days.first, LastDay: b.days.last,
+		MeanKW: Unknown(), GoodShare: Unknown(),
+		Reasons: []string{}, Detectors: []string{}, Contributions: []Contribution{}, Findings: []Finding{},
+	}
+	if energy, days := b.frame.mean(sdk.EnergyKWh, b.days, own); days > 0 {
+		a.MeanKW = Measured(energy / 24)
+		good, counted := b.frame.mean(sdk.GoodShare, b.days, own)
+		a.GoodShare = 0
+		if counted > 0 {
+			a.GoodShare = Measured(good * float64(counted) / float64(tenureDays(own)))
+		}
+	}
+	return a
+}
+
+// summarise draws the findings together, weightiest first.
+func (a *Assessment) summarise(in *Input) {
+	sortFindings(a.Findings)
+	a.FirstDay, a.LastDay = curve.Date(a.Findings[0].FirstDay), curve.Date(a.Findings[0].LastDay)
+	for _, f := range a.Findings {
+		for _, reason := range append([]string{f.Reason}, f.AlsoReasons...) {
+			a.Reasons = addOnce(a.Reasons, reason)
+		}
+		a.Detectors = addOnce(a.Detectors, f.Stamp.Detector)
+		a.FirstDay, a.LastDay = min(a.FirstDay, curve.Date(f.FirstDay)), max(a.LastDay, curve.Date(f.LastDay))
+		// Detectors look at the same energy from several sides: the largest
+		// excess stands, they do not add up.
+		a.ExcessKWhMonth = max(a.ExcessKWhMonth, f.ExcessKWhMonth)
+	}
+	month := float64(a.MeanKW) * 24 * 30
+	if math.IsNaN(month) {
+		month = 0
+	}
+	if c := in.Network.Customer(a.CustomerID); c != nil && in.Tariffs != nil {
+		a.Recoverable, a.Currency = in.Tariffs.Recoverable(c.TariffID, month, a.ExcessKWhMonth, a.Reasons)
+	}
+	a.Priority = in.priority(a)
+}
+
+// sortFindings puts findings in an order that does not depend on batches.
+func sortFindings(findings []Finding) {
+	slices.SortStableFunc(findings, func(x, y Finding) int {
+		return cmp.Or(
+			cmp.Compare(y.Probability, x.Probability), cmp.Compare(x.Stamp.Detector, y.Stamp.Detector),
+			cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.FirstDay, y.FirstDay))
+	})
+}
+
+func addOnce(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
