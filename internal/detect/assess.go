@@ -86,7 +86,7 @@ func (a *Assessment) summarise(in *Input) {
 		month = 0
 	}
 	if c := in.Network.Customer(a.CustomerID); c != nil && in.Tariffs != nil {
-		a.Recoverable, a.Currency = in.Tariffs.Recoverable(c.TariffID, month, a.ExcessKWhMonth, a.Reasons)
+		a.Recoverable, a.Currency = in.Tariffs.Recoverable(c, month, a.ExcessKWhMonth)
 	}
 	a.Priority = in.priority(a)
 }

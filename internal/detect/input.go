@@ -51,9 +51,10 @@ type Tariffs interface {
 	// agricultural, other; "" where the tariff is not known.
 	Kind(tariffID string) string
 
-	// Recoverable returns what could be billed for a month (30 days) of kwh, of
-	// which excess is beyond what is explained, under the reasons found.
-	Recoverable(tariffID string, kwh, excess float64, reasons []string) (amount float64, currency string)
+	// Recoverable returns what the customer's use of kwh in a month (30 days),
+	// of which excess is beyond what is explained, is short of on the tariff
+	// that it is billed under.
+	Recoverable(c *grid.Customer, kwh, excess float64) (amount float64, currency string)
 }
 
 // Batch sizes: a usage-point window holds about this many float32 values of
