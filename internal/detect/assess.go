@@ -2,30 +2,39 @@ package detect
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"sort"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/risk"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
 
 // assessUsagePoints merges the detectors' scores into one assessment for every
 // usage point: those with a finding first, ranked, then the others by id.
-func assessUsagePoints(in *Input, b *builder, judged []*judgement) []Assessment {
+func assessUsagePoints(in *Input, b *builder, judged []*judgement, hazards map[string]float64) []Assessment {
 	out := make([]Assessment, 0, len(b.roster.points))
 	for _, p := range b.roster.points {
 		a := b.assessment(p)
-		var scores []Score
+		var scores []risk.Score
 		for _, j := range judged {
 			if s, ok := j.score(p.id); ok {
-				scores = append(scores, Score{Detector: j.description.Name, Probability: s})
+				scores = append(scores, risk.Score{Source: j.description.Name, Probability: s, Doubt: j.doubt(p.id)})
 			}
 			a.Findings = append(a.Findings, j.points[p.id]...)
 		}
-		a.Risk, a.Contributions = in.merge(scores)
+		var contributions []risk.Contribution
+		a.Risk, contributions = risk.Merge(in.Prior, scores)
+		for _, c := range contributions {
+			a.Contributions = append(a.Contributions, Contribution{Source: c.Source, LogOdds: c.LogOdds, Text: c.Text})
+		}
 		if len(a.Findings) > 0 {
-			a.summarise(in)
+			a.summarise()
+			a.value(in)
+			a.Priority = risk.Priority(risk.Case{
+				Risk: a.Risk, ExcessKWhMonth: a.ExcessKWhMonth, Recoverable: a.Recoverable,
+				TypicalPrice: typicalPrice(in, a.CustomerID), Hazard: hazards[a.TransformerID], GoodShare: float64(a.GoodShare),
+			})
 		}
 		out = append(out, a)
 	}
@@ -68,7 +77,7 @@ func (b *builder) assessment(p *point) Assessment {
 }
 
 // summarise draws the findings together, weightiest first.
-func (a *Assessment) summarise(in *Input) {
+func (a *Assessment) summarise() {
 	sortFindings(a.Findings)
 	a.FirstDay, a.LastDay = curve.Date(a.Findings[0].FirstDay), curve.Date(a.Findings[0].LastDay)
 	for _, f := range a.Findings {
@@ -81,14 +90,6 @@ func (a *Assessment) summarise(in *Input) {
 		// excess stands, they do not add up.
 		a.ExcessKWhMonth = max(a.ExcessKWhMonth, f.ExcessKWhMonth)
 	}
-	month := float64(a.MeanKW) * 24 * 30
-	if math.IsNaN(month) {
-		month = 0
-	}
-	if c := in.Network.Customer(a.CustomerID); c != nil && in.Tariffs != nil {
-		a.Recoverable, a.Currency = in.Tariffs.Recoverable(c, month, a.ExcessKWhMonth)
-	}
-	a.Priority = in.priority(a)
 }
 
 // sortFindings puts findings in an order that does not depend on batches.

@@ -55,7 +55,7 @@ func (a *attributes) customer(in *Input, c *grid.Customer) {
 	a.text(sdk.AttrSubject, c.Subject)
 	a.positive(sdk.AttrContractedKVA, c.ContractedKVA)
 	a.numbers[sdk.AttrRegisteredDC] = oneIf(c.RegisteredDataCentre)
-	if in.Tariffs != nil {
+	if in.Tariffs.Known(c.TariffID) {
 		a.text(sdk.AttrTariffKind, in.Tariffs.Kind(c.TariffID))
 	}
 	use := in.Uses.Use(c.DeclaredUse)

@@ -8,6 +8,7 @@ import (
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/grid"
 	"github.com/gridwarden/gridwarden/internal/registry"
+	"github.com/gridwarden/gridwarden/internal/tariff"
 )
 
 // Input is all that a run needs. The same Input gives the same Result, but
@@ -18,12 +19,9 @@ type Input struct {
 	First, Last curve.Date // both inclusive
 	Location    *time.Location
 	Uses        *registry.Uses // what declared uses usually look like; nil knows none
-	Tariffs     Tariffs        // nil knows none
+	Tariffs     *tariff.Book   // nil knows none
 	Prior       float64        // base rate of abnormal use, 0 … 1 exclusive
 	Evaluators  []Evaluator
-
-	// Merge makes one risk of the detectors' scores; nil is risk.Merge.
-	Merge func(prior float64, scores []Score) (float64, []Contribution)
 
 	// PseudonymKey is the installation's secret behind the pseudonyms. Without
 	// one a key is derived from the data of the run, which no detector sees whole.
@@ -37,24 +35,6 @@ type Input struct {
 type Progress struct {
 	Detector    string
 	Done, Total int // windows
-}
-
-// Score is one detector's calibrated probability of abnormal use.
-type Score struct {
-	Detector    string
-	Probability float64
-}
-
-// Tariffs knows the tariff tables.
-type Tariffs interface {
-	// Kind returns the tariff's kind: residential, commercial, industrial,
-	// agricultural, other; "" where the tariff is not known.
-	Kind(tariffID string) string
-
-	// Recoverable returns what the customer's use of kwh in a month (30 days),
-	// of which excess is beyond what is explained, is short of on the tariff
-	// that it is billed under.
-	Recoverable(c *grid.Customer, kwh, excess float64) (amount float64, currency string)
 }
 
 // Batch sizes: a usage-point window holds about this many float32 values of

@@ -93,6 +93,15 @@ func (j *judgement) score(id string) (p float64, ok bool) {
 	return p, ok
 }
 
+// doubt is how doubtful it is that a judgement of the area is one of this
+// point: it may hang on another transformer.
+func (j *judgement) doubt(id string) float64 {
+	if j.description.Scope != sdk.ScopeTransformerArea {
+		return 0
+	}
+	return j.builder.points[id].numbers[sdk.AttrMappingDoubt]
+}
+
 // measured returns the values measured under one name by id.
 func (j *judgement) measured(name string) map[string]float64 {
 	out := make(map[string]float64)

@@ -67,8 +67,8 @@ func Run(ctx context.Context, in Input) (*Result, error) {
 			r.Failed = append(r.Failed, DetectorFailure{j.description.Name, j.failure.Error()})
 		}
 	}
-	r.UsagePoints = assessUsagePoints(&in, b, judged)
 	r.Transformers = assessTransformers(b, judged)
+	r.UsagePoints = assessUsagePoints(&in, b, judged, hazards(r.Transformers))
 	return r, nil
 }
 

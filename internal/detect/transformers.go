@@ -78,3 +78,19 @@ func (a *TransformerAssessment) summarise(metered bool) {
 		return cmp.Or(cmp.Compare(suspects[y], suspects[x]), cmp.Compare(x, y))
 	})
 }
+
+// hazards weighs the danger to plant behind which a usage point stands, by
+// transformer, 0 … 1.
+func hazards(transformers []TransformerAssessment) map[string]float64 {
+	out := make(map[string]float64)
+	for i := range transformers {
+		t := &transformers[i]
+		switch {
+		case slices.Contains(t.Verdicts, sdk.VerdictOverloaded):
+			out[t.TransformerID] = 1
+		case slices.Contains(t.Verdicts, sdk.VerdictUndersized):
+			out[t.TransformerID] = 0.5
+		}
+	}
+	return out
+}
