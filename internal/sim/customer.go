@@ -39,27 +39,27 @@ type record struct {
 }
 
 var records = map[string]record{
-	"household":      {"residential", "residential", "residential", "person", []string{"dwelling"}},
-	"shop":           {"commercial", "ordinary", "commercial", "enterprise", []string{"shop", "shop", "shop", "grocery shop"}},
-	"workshop":       {"industrial", "ordinary", "industrial", "enterprise", []string{"workshop", "workshop", "joinery", "car repair"}},
-	"office":         {"commercial", "ordinary", "commercial", "enterprise", []string{"office", "office", "offices, 2nd floor"}},
-	"school":         {"public", "important", "public", "enterprise", []string{"school"}},
-	"clinic":         {"public", "important", "public", "enterprise", []string{"clinic"}},
-	"restaurant":     {"commercial", "ordinary", "commercial", "enterprise", []string{"restaurant", "restaurant", "canteen"}},
-	"bakery":         {"industrial", "ordinary", "industrial", "enterprise", []string{"bakery"}},
-	"hotel":          {"commercial", "ordinary", "commercial", "enterprise", []string{"hotel"}},
-	"farm":           {"agricultural", "ordinary", "agricultural", "enterprise", []string{"farm", "farm", "dairy farm"}},
-	"greenhouse":     {"agricultural", "ordinary", "agricultural", "enterprise", []string{"greenhouse"}},
-	"cold_store":     {"industrial", "ordinary", "industrial", "enterprise", []string{"cold_store", "cold_store", "refrigerated warehouse"}},
-	"telecom_mast":   {"industrial", "important", "industrial", "enterprise", []string{"telecom_mast", "telecom_mast", "base station"}},
-	"data_room":      {"commercial", "important", "commercial", "enterprise", []string{"data_centre"}},
-	"all_hours_shop": {"commercial", "ordinary", "commercial", "enterprise", []string{"shop_24h", "24 h convenience store"}},
-	"petrol_station": {"commercial", "ordinary", "commercial", "enterprise", []string{"petrol_station"}},
-	"water_pump":     {"public", "important", "industrial", "enterprise", []string{"water_pumping"}},
-	"car_charging":   {"commercial", "ordinary", "commercial", "enterprise", []string{"ev_charging"}},
-	"corridor":       {"public", "ordinary", "residential", "enterprise", []string{"corridor", "corridor", "stairwell lighting"}},
-	"internet_cafe":  {"commercial", "ordinary", "commercial", "enterprise", []string{"internet_cafe"}},
-	"computer_sales": {"commercial", "ordinary", "commercial", "enterprise", []string{"computer_sales"}},
+	"household":      {"residential", "residential", "res_tiered", "person", []string{"dwelling"}},
+	"shop":           {"commercial", "ordinary", "com_flat", "enterprise", []string{"shop", "shop", "shop", "grocery", "premises on the market"}},
+	"workshop":       {"industrial", "ordinary", "ind_two_part", "enterprise", []string{"workshop", "workshop", "joinery", "car repair"}},
+	"office":         {"commercial", "ordinary", "com_flat", "enterprise", []string{"office", "office", "offices"}},
+	"school":         {"public", "important", "pub_flat", "enterprise", []string{"school"}},
+	"clinic":         {"public", "important", "pub_flat", "enterprise", []string{"clinic"}},
+	"restaurant":     {"commercial", "ordinary", "com_flat", "enterprise", []string{"restaurant", "restaurant", "canteen"}},
+	"bakery":         {"commercial", "ordinary", "com_flat", "enterprise", []string{"bakery"}},
+	"hotel":          {"commercial", "ordinary", "com_flat", "enterprise", []string{"hotel"}},
+	"farm":           {"agricultural", "ordinary", "agr_flat", "enterprise", []string{"farm", "farm", "dairy farm"}},
+	"greenhouse":     {"agricultural", "ordinary", "agr_flat", "enterprise", []string{"greenhouse"}},
+	"cold_store":     {"industrial", "ordinary", "ind_two_part", "enterprise", []string{"cold_store", "cold_store", "refrigerated warehouse"}},
+	"telecom_mast":   {"industrial", "important", "ind_two_part", "enterprise", []string{"telecom_mast", "telecom_mast", "base station"}},
+	"data_room":      {"commercial", "important", "com_tou", "enterprise", []string{"data_centre"}},
+	"all_hours_shop": {"commercial", "ordinary", "com_flat", "enterprise", []string{"shop_24h", "24h shop"}},
+	"petrol_station": {"commercial", "ordinary", "com_flat", "enterprise", []string{"petrol station"}},
+	"water_pump":     {"public", "important", "ind_two_part", "enterprise", []string{"water_works"}},
+	"car_charging":   {"commercial", "ordinary", "com_flat", "enterprise", []string{"ev_charging"}},
+	"corridor":       {"public", "ordinary", "pub_flat", "enterprise", []string{"corridor", "corridor", "stairwell"}},
+	"internet_cafe":  {"commercial", "ordinary", "com_flat", "enterprise", []string{"internet_cafe"}},
+	"computer_sales": {"commercial", "ordinary", "com_flat", "enterprise", []string{"computer_sales"}},
 }
 
 // newCustomer writes the contract of a kind of usage point.
@@ -73,6 +73,7 @@ func newCustomer(r *rand.Rand, kind string, kw float64) customer {
 	switch {
 	case kind == "household":
 		c.contractedKVA = pick(r, 5., 7, 7, 9)
+		c.tariffID = pick(r, "res_tiered", "res_tiered", "res_tiered", "res_tou")
 		if kw > 6 {
 			c.contractedKVA = math.Max(c.contractedKVA, contractFor(kw))
 		}

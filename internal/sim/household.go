@@ -61,16 +61,16 @@ func newHousehold(seed uint64, rural bool) *household {
 	if h.habit == family {
 		h.size *= 1.3
 	}
-	h.standbyKW = logNormal(r, .055, .5)
-	h.lightKW = h.size * uniform(r, .06, .2)
-	h.mediaKW = h.size * uniform(r, .08, .25)
+	h.standbyKW = logNormal(r, .075, .5)
+	h.lightKW = h.size * uniform(r, .05, .16)
+	h.mediaKW = h.size * uniform(r, .07, .2)
 	for range 1 + between(r, 0, 1) {
 		h.cold = append(h.cold, fridge{
 			kw: uniform(r, .07, .14), period: uniform(r, .7, 1.3), duty: uniform(r, .3, .5), phase: r.Float64(),
 		})
 	}
 	if chance(r, .6) {
-		h.cookKWh = h.size * uniform(r, .7, 1.4)
+		h.cookKWh = h.size * uniform(r, .6, 1.2)
 	}
 	h.washWeek = h.size * uniform(r, 1.5, 4.5)
 	if chance(r, .35) {
@@ -114,7 +114,7 @@ func (h *household) routine(e *env, r *rand.Rand) times {
 		t = times{6.75, 8, 17.75, 23}
 	case family:
 		t = times{6.5, 8.25, 16.25, 22.75}
-		if chance(r, .25) { // somebody stays at home
+		if chance(r, .4) { // somebody stays at home
 			t.leave, t.back = 24, 0
 		}
 	case retired:
@@ -218,12 +218,12 @@ func (h *household) addPresence(e *env, r *rand.Rand, kw *dayKW, t times) {
 		if !t.home(x) {
 			continue
 		}
-		evening := .35
+		evening := .75
 		if x >= 17.5 || x < 1 {
 			evening = 1
 		}
 		if x < 9 {
-			evening = .5
+			evening = .6
 		}
 		kw[i] += h.mediaKW*evening*(.5+r.Float64()) + h.lightKW*(.1+.9*e.dark[i])*(.6+.8*r.Float64())
 		if r.Float64() < .05*h.size { // kettle, iron, hair dryer, vacuum cleaner
@@ -243,10 +243,14 @@ func (h *household) addHeating(e *env, r *rand.Rand, kw *dayKW, t times, setC fl
 		if h.heatKWK > 0 {
 			set := setC
 			if !home {
-				set -= 3
+				set -= 4
 			}
 			if need := set - (.5*e.tempC[i] + .5*e.smoothC); need > 0 {
-				kw[i] += h.heatKWK * need * (.65 + .7*r.Float64())
+				up := need * (.35 + 1.1*r.Float64())
+				if home && (x < t.wake+1 || x >= t.back && x < t.back+1) {
+					up *= 2 // warming up after the night or an empty house
+				}
+				kw[i] += h.heatKWK * up
 			}
 		}
 		if h.coolKWK > 0 && setC > 15 && (home || x >= t.sleep || x < 2) {

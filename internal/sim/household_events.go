@@ -17,7 +17,7 @@ func (h *household) addMeals(e *env, r *rand.Rand, kw *dayKW, t times) {
 	if t.home(12.5) && chance(r, .55) {
 		dish(r, kw, uniform(r, 11.75, 12.75), h.cookKWh*.55)
 	}
-	dinner := 18.4 + .7*r.NormFloat64()
+	dinner := 18.4 + 1.1*r.NormFloat64()
 	if e.rest {
 		dinner += .2
 	}
@@ -49,7 +49,7 @@ func (h *household) addWashing(e *env, r *rand.Rand, kw *dayKW, t times) {
 		}
 		x := uniform(r, 8.5, 19.5)
 		if !t.home(x) {
-			x = uniform(r, 17.5, 20.5)
+			x = uniform(r, 16.5, 21)
 		}
 		kw.block(x, .35, uniform(r, 1.6, 2.1)) // heats
 		kw.block(x+.35, 1, .18)                // turns
@@ -58,7 +58,7 @@ func (h *household) addWashing(e *env, r *rand.Rand, kw *dayKW, t times) {
 		}
 	}
 	if chance(r, h.dishWeek/7) {
-		x := uniform(r, 19.5, 21.5)
+		x := uniform(r, 18.5, 22)
 		kw.block(x, .35, uniform(r, 1.7, 2.1))
 		kw.block(x+.35, .6, .1)
 		kw.block(x+.95, .25, uniform(r, 1.7, 2.1))
@@ -75,7 +75,7 @@ func (h *household) addWater(r *rand.Rand, kw *dayKW, t times) {
 	morning := uniform(r, .3, .6)
 	heat := func(x, kwh float64) { kw.block(x, kwh/h.waterKW, h.waterKW) }
 	heat(t.wake+.4, kwh*morning)
-	heat(uniform(r, 19.5, 22), kwh*(.85-morning))
+	heat(uniform(r, 18.5, 23), kwh*(.85-morning))
 	for range 3 {
 		heat(uniform(r, 0, 23), kwh*.05)
 	}
@@ -103,7 +103,7 @@ func (p *heatPump) add(e *env, r *rand.Rand, kw *dayKW) {
 	for i := range kw {
 		if need := 18 - (.5*e.tempC[i] + .5*e.smoothC); need > 0 {
 			cop := 2.9 + .07*e.tempC[i]
-			kw[i] += min(p.maxKW, p.kwK*need/max(1.6, cop)) * (.93 + .14*r.Float64())
+			kw[i] += min(p.maxKW, p.kwK*need/max(1.6, cop)) * (.9 + .2*r.Float64())
 		}
 	}
 	kw.block(uniform(r, 3, 5), uniform(r, .7, 1.3), p.waterKW)

@@ -26,7 +26,7 @@ var nameplates = [...]nameplate{
 }
 
 // fleet is how many transformers of each plate the district has, forty in all.
-var fleet = [len(nameplates)]int{5, 2, 4, 6, 3, 6, 3, 5, 2, 2, 1, 1}
+var fleet = [len(nameplates)]int{6, 3, 6, 8, 4, 5, 2, 3, 1, 1, 0, 1}
 
 // newFleet lists the plates of the district's transformers, smallest first.
 func newFleet() []nameplate {
