@@ -1,0 +1,181 @@
+package opcua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/drivers/profile"
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// parallel is how many devices of one endpoint may wait for their values at
+// once. They wait for one request together, so the number costs nothing.
+const parallel = 1024
+
+// Driver reads OPC UA devices. Its sessions share a connection by endpoint.
+type Driver struct {
+	dialer *dialer
+
+	mu        sync.Mutex
+	endpoints map[settings]*endpoint
+}
+
+// New returns a driver. Close it after its sessions.
+func New(opts Options) *Driver {
+	opts.setDefaults()
+	return &Driver{dialer: &dialer{opts: opts}, endpoints: make(map[settings]*endpoint)}
+}
+
+// Name implements drivers.Driver.
+func (d *Driver) Name() string { return "opcua" }
+
+// Schemes implements drivers.Driver.
+func (d *Driver) Schemes() []string { return []string{scheme} }
+
+// Check implements drivers.Driver.
+func (d *Driver) Check(dev drivers.Device) error {
+	err := dev.Check(profile.ProtocolOPCUA, optNode, optSecurity, optSecurityMode, optAllowNone, optPin, optUser, optPassword)
+	_, settingsErr := settingsOf(dev)
+	if dev.Profile != nil && dev.Profile.OPCUA != nil && dev.Options[optNode] == "" {
+		for i := range dev.Profile.OPCUA.Points {
+			if strings.Contains(dev.Profile.OPCUA.Points[i].Node, placeholder) {
+				err = errors.Join(err, fmt.Errorf("device %s: profile %s needs the option %s; set it to what %s stands for in its node ids",
+					dev.ID, dev.Profile.Name, optNode, placeholder))
+				break
+			}
+		}
+	}
+	return errors.Join(err, settingsErr)
+}
+
+// Share implements drivers.Sharer: devices of one endpoint are read together.
+func (d *Driver) Share(dev drivers.Device) drivers.Sharing {
+	s, err := settingsOf(dev)
+	if err != nil {
+		return drivers.Sharing{Connection: dev.ID, Parallel: 1}
+	}
+	connection := fmt.Sprint(s.url, " ", s.policy, " ", s.mode, " ", s.user)
+	return drivers.Sharing{Connection: connection, Parallel: parallel, Together: true}
+}
+
+// Session implements drivers.Driver. The session is a drivers.Subscriber.
+func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
+	if err := d.Check(dev); err != nil {
+		return nil, err
+	}
+	s, err := settingsOf(dev)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.endpoints[s]
+	if e == nil {
+		e = newEndpoint(s, d.dialer)
+		d.endpoints[s] = e
+	}
+	e.refs++
+	return newSession(d, e, dev), nil
+}
+
+// release drops one session's share in its endpoint.
+func (d *Driver) release(e *endpoint) {
+	d.mu.Lock()
+	e.refs--
+	last := e.refs == 0
+	if last {
+		delete(d.endpoints, e.settings)
+	}
+	d.mu.Unlock()
+	if last {
+		e.close()
+	}
+}
+
+// Close implements drivers.Driver.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s, e := range d.endpoints {
+		e.close()
+		delete(d.endpoints, s)
+	}
+	return nil
+}
+
+const placeholder = "{node}"
+
+// session reads or subscribes one device.
+type session struct {
+	driver   *Driver
+	endpoint *endpoint
+	dev      drivers.Device
+	nodes    []string // of the profile's points
+	timeout  time.Duration
+	closed   bool
+}
+
+var (
+	_ drivers.Sharer     = (*Driver)(nil)
+	_ drivers.Subscriber = (*session)(nil)
+)
+
+func newSession(d *Driver, e *endpoint, dev drivers.Device) *session {
+	s := &session{driver: d, endpoint: e, dev: dev, timeout: dev.Timeout}
+	if s.timeout == 0 {
+		s.timeout = d.dialer.opts.Timeout
+	}
+	for i := range dev.Profile.OPCUA.Points {
+		s.nodes = append(s.nodes, strings.ReplaceAll(dev.Profile.OPCUA.Points[i].Node, placeholder, dev.Options[optNode]))
+	}
+	return s
+}
+
+// Close implements drivers.Session.
+func (s *session) Close() error {
+	if !s.closed {
+		s.closed = true
+		s.driver.release(s.endpoint)
+	}
+	return nil
+}
+
+// Read implements drivers.Session: all points in one call.
+func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
+	values, err := s.endpoint.read(ctx, s.nodes, s.timeout)
+	received := time.Now().UTC()
+	if err != nil {
+		err = fmt.Errorf("device %s: %w", s.dev.ID, err)
+		return s.dev.Failed(received, meter.CommFailure, err.Error()), err
+	}
+	points := s.dev.Profile.OPCUA.Points
+	out := make([]meter.Reading, len(points))
+	var failed []error
+	for i := range points {
+		out[i] = reading(&s.dev, &points[i], values[i], received)
+		if values[i] == nil || uint32(values[i].Status)&severityMask > severityUncert {
+			failed = append(failed, fmt.Errorf("device %s: %s", s.dev.ID, out[i].Detail))
+		}
+	}
+	return out, errors.Join(failed...)
+}
+
+// Subscribe implements drivers.Subscriber.
+func (s *session) Subscribe(ctx context.Context, fn func([]meter.Reading)) error {
+	s.endpoint.subscribe(&subscriber{session: s, ctx: ctx, fn: fn})
+	if ctx.Err() == nil {
+		return fmt.Errorf("device %s: the driver was closed", s.dev.ID)
+	}
+	return nil
+}
+
+func (s *session) failedPoint(i int, why string) meter.Reading {
+	pt := &s.dev.Profile.OPCUA.Points[i]
+	return s.dev.FailedPoint(pt.Quantity, time.Now().UTC(), meter.Missing,
+		fmt.Sprintf("node %s: %s; compare the profile with the server's address space", s.nodes[i], why))
+}

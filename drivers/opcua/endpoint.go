@@ -1,0 +1,267 @@
+package opcua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/gopcua/opcua/ua"
+)
+
+// gather is how long the first of several reads waits for the others that
+// fell due with it.
+const gather = 2 * time.Millisecond
+
+// endpoint is one server under one set of security settings. A goroutine of
+// its own connects and reads for all its sessions; another, while anybody is
+// subscribed, runs the subscription.
+type endpoint struct {
+	settings settings
+	dialer   *dialer
+	opts     *Options
+
+	ctx    context.Context // ends with close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	refs    int
+	waiting []*call
+	hub     hub
+
+	// Of the reading goroutine alone.
+	conn *connection
+	back backoff
+}
+
+// call is one session's read.
+type call struct {
+	nodes   []string
+	timeout time.Duration
+	done    chan result
+}
+
+type result struct {
+	values []*ua.DataValue // in the order of nodes
+	err    error
+}
+
+func newEndpoint(s settings, d *dialer) *endpoint {
+	e := &endpoint{settings: s, dialer: d, opts: &d.opts, wake: make(chan struct{}, 1)}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.back = backoff{opts: e.opts}
+	e.hub.changed = make(chan struct{}, 1)
+	e.work.Go(e.serve)
+	return e
+}
+
+// close ends all work and waits for it.
+func (e *endpoint) close() {
+	e.cancel()
+	e.work.Wait()
+}
+
+// read asks for the values of nodes, together with whoever else asks now.
+func (e *endpoint) read(ctx context.Context, nodes []string, timeout time.Duration) ([]*ua.DataValue, error) {
+	c := &call{nodes: nodes, timeout: timeout, done: make(chan result, 1)}
+	e.mu.Lock()
+	e.waiting = append(e.waiting, c)
+	e.mu.Unlock()
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case r := <-c.done:
+		return r.values, r.err
+	case <-timer.C:
+		return nil, fmt.Errorf("%w (%v); check the server's load and the network", errSilent, timeout)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-e.ctx.Done():
+		return nil, errors.New("the driver was closed")
+	}
+}
+
+var errSilent = errors.New("no answer in time")
+
+// serve reads for all sessions until close.
+func (e *endpoint) serve() {
+	defer func() {
+		if e.conn != nil {
+			e.conn.close()
+		}
+	}()
+	for {
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-e.wake:
+		}
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-time.After(gather):
+		}
+		for batch := e.take(); len(batch) > 0; batch = e.take() {
+			e.readBatch(batch)
+		}
+	}
+}
+
+// take removes calls of as many nodes as one read may name, one call at least.
+func (e *endpoint) take() []*call {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	limit := maxNodes
+	if e.conn != nil {
+		limit = e.conn.limit
+	}
+	n, nodes := 0, 0
+	for n < len(e.waiting) && (n == 0 || nodes+len(e.waiting[n].nodes) <= limit) {
+		nodes += len(e.waiting[n].nodes)
+		n++
+	}
+	batch := e.waiting[:n:n]
+	e.waiting = e.waiting[n:]
+	return batch
+}
+
+// readBatch serves calls by one read, connecting first where needed. A
+// session that the server dropped meanwhile costs one repetition.
+func (e *endpoint) readBatch(batch []*call) {
+	var nodes []string
+	var timeout time.Duration
+	for _, c := range batch {
+		nodes = append(nodes, c.nodes...)
+		timeout = max(timeout, c.timeout)
+	}
+	values, err := e.readNodes(nodes, timeout)
+	for _, c := range batch {
+		if err != nil {
+			c.done <- result{err: err}
+			continue
+		}
+		c.done <- result{values: values[:len(c.nodes):len(c.nodes)]}
+		values = values[len(c.nodes):]
+	}
+}
+
+func (e *endpoint) readNodes(nodes []string, timeout time.Duration) ([]*ua.DataValue, error) {
+	for try := 0; ; try++ {
+		fresh := e.conn == nil
+		if fresh {
+			if err := e.connect(); err != nil {
+				return nil, err
+			}
+		}
+		ctx, cancel := context.WithTimeout(e.ctx, timeout)
+		values, err := e.conn.read(ctx, nodes)
+		expired := ctx.Err() != nil
+		cancel()
+		if err == nil {
+			e.back.succeeded()
+			return values, nil
+		}
+		e.conn.close()
+		e.conn = nil
+		e.back.failed(err)
+		if fresh || expired || try > 0 {
+			return nil, err
+		}
+	}
+}
+
+func (e *endpoint) connect() error {
+	if err := e.back.wait(); err != nil {
+		return err
+	}
+	c, err := e.dialer.dial(e.ctx, e.settings)
+	if err != nil {
+		e.back.failed(err)
+		return err
+	}
+	e.conn = c
+	return nil
+}
+
+// read reads nodes in as few requests as the server allows. A node id that
+// cannot be resolved fails alone.
+func (c *connection) read(ctx context.Context, nodes []string) ([]*ua.DataValue, error) {
+	out := make([]*ua.DataValue, len(nodes))
+	var ask []*ua.ReadValueID
+	var index []int
+	flush := func() error {
+		if len(ask) == 0 {
+			return nil
+		}
+		res, err := c.client.Read(ctx, &ua.ReadRequest{TimestampsToReturn: ua.TimestampsToReturnBoth, NodesToRead: ask})
+		if err != nil {
+			return fmt.Errorf("read %d nodes: %w", len(ask), err)
+		}
+		if len(res.Results) != len(ask) {
+			return fmt.Errorf("read %d nodes: %d values came; the server breaks the protocol", len(ask), len(res.Results))
+		}
+		for i, dv := range res.Results {
+			out[index[i]] = dv
+		}
+		ask, index = ask[:0], index[:0]
+		return nil
+	}
+	for i, text := range nodes {
+		node, err := c.node(text)
+		if err != nil {
+			out[i] = &ua.DataValue{Status: ua.StatusBadNodeIDUnknown}
+			continue
+		}
+		ask = append(ask, &ua.ReadValueID{NodeID: node, AttributeID: ua.AttributeIDValue})
+		index = append(index, i)
+		if len(ask) == c.limit {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, flush()
+}
+
+// backoff spaces attempts: the first after a success at once, then twice as
+// long each time, with a jitter of a quarter.
+type backoff struct {
+	opts     *Options
+	failures int
+	next     time.Time
+	last     error
+}
+
+func (b *backoff) succeeded() { *b = backoff{opts: b.opts} }
+
+func (b *backoff) failed(err error) {
+	var d time.Duration
+	if b.failures > 0 {
+		d = b.opts.MaxBackoff
+		if b.failures < 16 {
+			d = min(b.opts.MinBackoff<<(b.failures-1), d)
+		}
+		d = time.Duration(float64(d) * (0.75 + rand.Float64()/2))
+	}
+	b.failures++
+	b.next, b.last = b.opts.Now().Add(d), err
+}
+
+// remaining is how long to wait before the next attempt.
+func (b *backoff) remaining() time.Duration { return b.next.Sub(b.opts.Now()) }
+
+// wait returns an error while the next attempt is not due.
+func (b *backoff) wait() error {
+	if d := b.remaining(); d > 0 {
+		return fmt.Errorf("%w; tried again in %v", b.last, d.Round(100*time.Millisecond))
+	}
+	return nil
+}
