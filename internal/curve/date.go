@@ -24,10 +24,32 @@ func ParseDate(s string) (Date, error) {
 	return DateOf(t), nil
 }
 
-// Start returns the instant at which the day begins in loc.
+// Start returns the first instant of the day in loc: local midnight, or where
+// the clocks skip midnight the moment of the change; where midnight comes
+// twice, the first one.
 func (d Date) Start(loc *time.Location) time.Time {
-	y, m, day := time.Unix(int64(d)*86400, 0).UTC().Date()
-	return time.Date(y, m, day, 0, 0, 0, 0, loc)
+	midnight := time.Unix(int64(d)*86400, 0)
+	if loc == time.UTC {
+		return midnight.UTC()
+	}
+	at := midnight.Add(-16 * time.Hour).In(loc) // no offset is further from UTC
+	for {
+		_, offset := at.Zone()
+		begin, end := at.ZoneBounds()
+		if !begin.IsZero() && DateOf(begin.In(loc)) >= d {
+			return begin.In(loc)
+		}
+		start := midnight.Add(-time.Duration(offset) * time.Second)
+		if end.IsZero() || start.Before(end) {
+			return start.In(loc)
+		}
+		at = end
+	}
+}
+
+// Duration returns how long the day lasts in loc: 24 hours but for clock changes.
+func (d Date) Duration(loc *time.Location) time.Duration {
+	return (d + 1).Start(loc).Sub(d.Start(loc))
 }
 
 // Weekday returns the day of the week.

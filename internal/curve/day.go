@@ -18,6 +18,10 @@ type Day struct {
 	Quality   []meter.Quality // one for each interval
 	Flags     []meter.Flags   // one for each interval; nil where none is set
 
+	// Open marks a day that is still in progress. It is replaced without
+	// keeping a version, and detection does not see it.
+	Open bool
+
 	// Other holds interval means of further quantities where the meter gives
 	// them (reactive power, voltages, power factor, THD), in the quantity's
 	// unit, NaN where missing, each as long as EnergyKWh.
@@ -39,4 +43,17 @@ func (d *Day) TotalKWh() (kwh float64, usable int) {
 		}
 	}
 	return kwh, usable
+}
+
+// Flag sets flags on interval i.
+func (d *Day) Flag(i int, f meter.Flags) {
+	if d.Flags == nil {
+		d.Flags = make([]meter.Flags, len(d.EnergyKWh))
+	}
+	d.Flags[i] |= f
+}
+
+// Usable reports whether interval i has a value that is not bad.
+func (d *Day) Usable(i int) bool {
+	return d.Quality[i] != meter.Bad && !math.IsNaN(d.EnergyKWh[i])
 }

@@ -25,6 +25,7 @@ const connections = 8
 type DB struct {
 	sql    *sql.DB
 	writer sync.Mutex // held while this process writes; SQLite has one writer
+	curves *Curves
 }
 
 // Open opens the database at path, creating it where it is not there, and
@@ -43,7 +44,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		_ = pool.Close()
 		return nil, fmt.Errorf("database %s: %w; if it is no Gridwarden database, name another file", path, err)
 	}
-	return &DB{sql: pool}, nil
+	db := &DB{sql: pool}
+	db.curves = &Curves{db: db, meters: map[string]int64{}}
+	return db, nil
 }
 
 // dataSource names path with the settings of every connection. Transactions
