@@ -1,0 +1,45 @@
+package accuracy
+
+import "math/rand/v2"
+
+// ReadHosts reads the loads that injections go into, with the records that a
+// utility would hold of them: homes as dwellings, the others as offices.
+func ReadHosts(homes, others string) ([]Load, error) {
+	var hosts []Load
+	for _, f := range []struct{ file, use, category string }{
+		{homes, "dwelling", "residential"}, {others, "office", "commercial"},
+	} {
+		if f.file == "" {
+			continue
+		}
+		loads, err := ReadWide(f.file)
+		if err != nil {
+			return nil, err
+		}
+		for i := range loads {
+			if loads[i].Days < 28 || !(loads[i].MeanKW() > 0.02) {
+				continue
+			}
+			loads[i].DeclaredUse, loads[i].Category = f.use, f.category
+			hosts = append(hosts, loads[i])
+		}
+	}
+	return hosts, nil
+}
+
+// HostSamples draws Samples, from longer hosts the more of them.
+func HostSamples(rng *rand.Rand, hosts []Load, repeats int, curves bool) []Sample {
+	var short, long []Load
+	for i := range hosts {
+		if hosts[i].DeclaredUse == "dwelling" {
+			short = append(short, hosts[i])
+		} else {
+			long = append(long, hosts[i])
+		}
+	}
+	samples := append(Samples(rng, short, repeats, curves), Samples(rng, long, 4*repeats, curves)...)
+	for i := len(samples) - 1; i >= 0 && !samples[i].Home; i-- {
+		samples[i].Host += len(short)
+	}
+	return samples
+}

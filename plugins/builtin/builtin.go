@@ -1,0 +1,14 @@
+// Package builtin lists the detectors that ship with the program. The program
+// serves them from one process of their own; it is the only importer besides
+// tests and measuring commands.
+package builtin
+
+import (
+	"github.com/gridwarden/gridwarden/plugins/hiddenmining"
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+)
+
+// Detectors returns a new instance of each built-in detector, by name.
+func Detectors() []sdk.Detector {
+	return []sdk.Detector{hiddenmining.New()}
+}

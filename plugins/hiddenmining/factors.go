@@ -1,0 +1,137 @@
+package hiddenmining
+
+import (
+	"math"
+	"slices"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+	"github.com/gridwarden/gridwarden/plugins/sdk/robust"
+)
+
+// Factor names one measured quantity that the score card weighs.
+type Factor string
+
+// Factors. Those of a step are NaN where no step stands out, and a factor
+// that is NaN weighs nothing.
+const (
+	StepSignificance Factor = "step_significance" // ln of the step's t
+	StepUniform      Factor = "step_uniform"      // least over most of the rise in the parts of the day
+	StepNoise        Factor = "step_noise"        // growth of hour-to-hour variation over the rise
+	StepDrift        Factor = "step_drift"        // growth of day-to-day variation over the rise
+	StepStays        Factor = "step_stays"        // share of the rise still there at the end
+	StepRatio        Factor = "step_ratio"        // ln of the rise over the mean load before
+	StepKW           Factor = "step_kw"           // ln of the rise in kW
+	BaseHome         Factor = "base_home"         // ln of base load over that of homes
+	BaseOther        Factor = "base_other"        // ln of base energy over the declared use's
+	FlatLevel        Factor = "flat_level"        // share of hours within ±3 %
+	LowerFlat        Factor = "lower_flat"        // (median − lowest) over the median
+	NightDay         Factor = "night_day"         // ln of night over daytime load
+	Notch            Factor = "notch"             // evening below night and day, over the mean
+	Roughness        Factor = "roughness"         // hour-to-hour variation over the mean
+	DayToDay         Factor = "day_to_day"        // day-to-day variation of the base over the base
+	WeekendRatio     Factor = "weekend_ratio"     // ln of weekend over workday base load
+)
+
+// Measures are the factors of one subject with what they were measured on.
+type Measures struct {
+	Factors map[Factor]float64
+
+	days    int     // valid days
+	s       *series //
+	st      step
+	hasStep bool
+	raw     bool // measured on the raw curve too
+	baseKW  float64 // base load of the latest stretch
+	meanKW  float64
+}
+
+// Measure takes the factors of subject i of a window of daily features. ok is
+// false where fewer than three days are valid or the load is nil.
+func Measure(w *sdk.Window, i int) (m Measures, ok bool) {
+	s := newSeries(w, i)
+	if len(s.day) < 3 {
+		return m, false
+	}
+	m = Measures{Factors: map[Factor]float64{}, days: len(s.day), s: s, meanKW: robust.Mean(s.mean)}
+	if !(m.meanKW > 1e-3) {
+		return m, false
+	}
+	from := 0 // the latest stretch, on which levels are measured
+	m.st, m.hasStep = findStep(s.p25)
+	if m.hasStep && m.st.t > 3 {
+		m.measureStep()
+		from = m.st.at
+	} else if m.hasStep {
+		m.Factors[StepSignificance] = math.Log(max(m.st.t, 0.1))
+	}
+	m.measureLevel(&w.Subjects[i], from)
+	if w.Curves != nil {
+		m.measureRaw(&w.Curves[i])
+	}
+	return m, true
+}
+
+func (m *Measures) measureStep() {
+	s, st, f := m.s, m.st, m.Factors
+	rise := func(values []float64) float64 {
+		return between(values, st.at, st.after) - between(values, st.before, st.at)
+	}
+	parts := []float64{rise(s.night), rise(s.morning), rise(s.daytime), rise(s.evening)}
+	slices.Sort(parts)
+	f[StepSignificance] = math.Log(st.t)
+	f[StepUniform] = max(parts[1], 0) / max(parts[3], 1e-6)
+	f[StepNoise] = rise(s.rough) / st.kw
+	f[StepDrift] = (robust.MAD(s.p25[st.at:st.after]) - robust.MAD(s.p25[st.before:st.at])) / st.kw
+	f[StepStays] = st.stays
+	f[StepRatio] = math.Log(st.kw / max(between(s.mean, st.before, st.at), 0.05))
+	f[StepKW] = math.Log(max(st.kw, 0.01))
+}
+
+func (m *Measures) measureLevel(subject *sdk.Subject, from int) {
+	s, f := m.s, m.Factors
+	n := len(s.day)
+	from = min(from, n-3)
+	m.baseKW = between(s.p25, from, n)
+	mean := between(s.mean, from, n)
+	base := max(m.baseKW, 0.01)
+	if home(subject) {
+		f[BaseHome] = math.Log(base / homeBase(subject))
+	} else if high := subject.Number(sdk.AttrExpectedHighKWh); high > 0 {
+		f[BaseOther] = math.Log(base * 24 / high)
+	}
+	f[FlatLevel] = between(s.flat, from, n)
+	f[LowerFlat] = (between(s.p50, from, n) - between(s.min, from, n)) / max(between(s.p50, from, n), 0.01)
+	night, day, evening := between(s.night, from, n), between(s.daytime, from, n), between(s.evening, from, n)
+	f[NightDay] = math.Log(max(night, 0.01) / max(day, 0.01))
+	f[Notch] = (min(night, day) - evening) / max(mean, 0.01)
+	f[Roughness] = between(s.rough, from, n) / max(mean, 0.01)
+	f[DayToDay] = robust.MAD(s.p25[from:]) / base
+	var week, end []float64
+	for k := from; k < n; k++ {
+		if s.weekend[k] {
+			end = append(end, s.p25[k])
+		} else {
+			week = append(week, s.p25[k])
+		}
+	}
+	if len(week) > 2 && len(end) > 1 {
+		f[WeekendRatio] = math.Abs(math.Log(max(robust.Median(end), 0.01) / max(robust.Median(week), 0.01)))
+	}
+}
+
+// home reports whether the records say that people live behind the point.
+func home(s *sdk.Subject) bool {
+	use := s.Text(sdk.AttrDeclaredUse)
+	return use == "dwelling" || (use == "" || use == "other") && s.Text(sdk.AttrCategory) == "residential"
+}
+
+// homeBase is the base load in kW that homes hardly exceed: what the records
+// expect of a large home and what nine of ten neighbours stay below, whichever
+// is more, so that a region of night-storage heating accuses nobody.
+func homeBase(s *sdk.Subject) float64 {
+	base := 0.5
+	if peers := s.Number(sdk.AttrPeerNightKW); peers > base && s.Number(sdk.AttrPeerCount) >= 10 {
+		base = peers
+	}
+	return base
+}
