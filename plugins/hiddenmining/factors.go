@@ -40,7 +40,7 @@ type Measures struct {
 	s       *series //
 	st      step
 	hasStep bool
-	raw     bool // measured on the raw curve too
+	raw     bool    // measured on the raw curve too
 	baseKW  float64 // base load of the latest stretch
 	meanKW  float64
 }
