@@ -1,0 +1,65 @@
+package modbus
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/drivers/profile"
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// testProfile makes a profile out of the lines of its points.
+func testProfile(t testing.TB, points string) *profile.Profile {
+	t.Helper()
+	p, err := profile.Parse("test.yaml", []byte(`
+name: test
+manufacturer: Test
+model: T1
+source: this test
+status: simulated
+protocol: modbus
+modbus:
+  points:`+points+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func testDevice(t testing.TB, id, rawURL string, p *profile.Profile) drivers.Device {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drivers.Device{ID: id, URL: u, Profile: p, Interval: time.Second}
+}
+
+func session1(t testing.TB, d *Driver, dev drivers.Device) drivers.Session {
+	t.Helper()
+	s, err := d.Session(dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func mustRead(t testing.TB, d *Driver, dev drivers.Device) []meter.Reading {
+	t.Helper()
+	readings, err := session1(t, d, dev).Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readings
+}
+
+func byQuantity(list []meter.Reading) map[meter.Quantity]meter.Reading {
+	out := make(map[meter.Quantity]meter.Reading, len(list))
+	for _, r := range list {
+		out[r.Quantity] = r
+	}
+	return out
+}
