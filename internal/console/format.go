@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/detect"
 )
 
 const (
@@ -42,14 +43,28 @@ func group(s string) string {
 	return whole
 }
 
-func known(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+// known reports whether v is a number; NaN and infinities are unknown.
+func known[V ~float64](v V) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
+
+// float takes a number of a template, NaN where it is none.
+func float(v any) float64 {
+	switch n := v.(type) {
+	case float64:
+		return n
+	case detect.Measured:
+		return float64(n)
+	case int:
+		return float64(n)
+	}
+	return math.NaN()
+}
 
 // num writes v with three significant figures, at most two decimals.
-func num(v float64) string {
+func num[V ~float64](v V) string {
 	if !known(v) {
 		return unknown
 	}
-	a := math.Abs(v)
+	a := math.Abs(float64(v))
 	decimals := 0
 	switch {
 	case a < 9.995:
@@ -57,23 +72,23 @@ func num(v float64) string {
 	case a < 99.95:
 		decimals = 1
 	}
-	return group(strconv.FormatFloat(v, 'f', decimals, 64))
+	return group(strconv.FormatFloat(float64(v), 'f', decimals, 64))
 }
 
 // whole writes v as an integer with thousands.
-func whole(v float64) string {
+func whole[V ~float64](v V) string {
 	if !known(v) {
 		return unknown
 	}
-	return group(strconv.FormatFloat(v, 'f', 0, 64))
+	return group(strconv.FormatFloat(float64(v), 'f', 0, 64))
 }
 
 // fixed writes v with n decimals.
-func fixed(v float64, n int) string {
+func fixed[V ~float64](v V, n int) string {
 	if !known(v) {
 		return unknown
 	}
-	return group(strconv.FormatFloat(v, 'f', n, 64))
+	return group(strconv.FormatFloat(float64(v), 'f', n, 64))
 }
 
 // count writes an integer with thousands.
@@ -88,7 +103,7 @@ func withUnit(s, unit string) string {
 }
 
 // share writes 0 … 1 as percent with one decimal, 100 % without.
-func share(v float64) string {
+func share[V ~float64](v V) string {
 	if !known(v) {
 		return unknown
 	}
@@ -168,7 +183,7 @@ func zoneName(t time.Time) string {
 	}
 	s := "UTC" + sign + strconv.Itoa(offset/3600)
 	if m := offset % 3600 / 60; m != 0 {
-		s += ":" + strconv.Itoa(100+m)[1:]
+		s += ":" + strconv.Itoa(100 + m)[1:]
 	}
 	return s
 }
@@ -181,3 +196,16 @@ func clip(s string, n int) string {
 	}
 	return string(r[:n-1]) + "…"
 }
+
+// num3 writes v without needless decimals: 10, 10.5, 0.4.
+func num3[V ~float64](v V) string {
+	if !known(v) {
+		return unknown
+	}
+	if v == V(math.Trunc(float64(v))) {
+		return whole(v)
+	}
+	return num(v)
+}
+
+func nan() float64 { return math.NaN() }

@@ -1,0 +1,197 @@
+package console
+
+import (
+	"context"
+	"sort"
+	"time"
+
+	"github.com/gridwarden/gridwarden/internal/grid"
+)
+
+// state is one consistent look at what is live.
+type state struct {
+	now       time.Time
+	loc       *time.Location
+	limits    Limits
+	network   *grid.Network
+	result    *index
+	resultErr error
+
+	loading    map[string]Loading // nil: not set up
+	loadingErr error
+	devices    []deviceState // nil: not set up
+	plugins    []Plugin
+	historian  historianState
+	backlog    int64 // -1: unknown
+	backlogErr error
+}
+
+type historianState struct {
+	configured bool
+	short      string // "writing", "not set up"
+	err        error
+}
+
+type pollState string
+
+const (
+	answeringState pollState = "answering"
+	failingState   pollState = "failing" // the last try failed, the value is not old yet
+	silentState    pollState = "silent"  // nothing good for too long
+	neverState     pollState = "never answered"
+)
+
+type deviceState struct {
+	Device
+	state pollState
+	age   time.Duration
+}
+
+func judge(d Device, now time.Time) deviceState {
+	s := deviceState{Device: d, state: answeringState, age: now.Sub(d.LastGood)}
+	old := max(3*d.Interval, 10*time.Second)
+	switch {
+	case d.LastGood.IsZero():
+		s.state = neverState
+	case s.age > old:
+		s.state = silentState
+	case d.LastError != "":
+		s.state = failingState
+	}
+	return s
+}
+
+func (c *console) state(ctx context.Context) *state {
+	s := &state{now: c.cfg.Clock(), loc: c.cfg.Site.Location, limits: c.cfg.Limits, network: c.cfg.Network(), backlog: -1}
+	s.result, s.resultErr = c.results.latest(ctx)
+	if c.cfg.Loading != nil {
+		s.loading, s.loadingErr = c.cfg.Loading(ctx)
+		if s.loading == nil {
+			s.loading = map[string]Loading{}
+		}
+	}
+	if c.cfg.Devices != nil {
+		list := c.cfg.Devices()
+		s.devices = make([]deviceState, len(list))
+		for i := range list {
+			s.devices[i] = judge(list[i], s.now)
+		}
+	}
+	if c.cfg.Plugins != nil {
+		s.plugins = c.cfg.Plugins()
+	}
+	s.historian = historianState{short: "not set up"}
+	if c.cfg.Historian != nil {
+		text, err := c.cfg.Historian.State()
+		s.historian = historianState{configured: true, short: text, err: err}
+		if err != nil && text == "" {
+			s.historian.short = "failing"
+		}
+	}
+	if c.cfg.Backlog != nil {
+		s.backlog, s.backlogErr = c.cfg.Backlog(ctx)
+		if s.backlogErr != nil {
+			s.backlog = -1
+		}
+	}
+	return s
+}
+
+// alarm is something abnormal that needs an operator or the program's keeper now.
+type alarm struct {
+	Priority int // 1 urgent, 2 high, 3 low, 4 diagnostic
+	Word     string
+	What     string
+	Why      string
+	Href     string
+}
+
+func (s *state) hotSpotLimit(l Loading) float64 {
+	if l.HotSpotLimitC > 0 {
+		return l.HotSpotLimitC
+	}
+	return s.limits.HotSpotC
+}
+
+// fresh reports whether a live loading is recent enough to be acted on.
+func (s *state) fresh(l Loading) bool { return !l.At.IsZero() && s.now.Sub(l.At) <= 2*time.Minute }
+
+// alarms lists what is abnormal now, most pressing first.
+func (s *state) alarms() []alarm {
+	out := s.transformerAlarms()
+	out = append(out, s.deviceAlarms()...)
+	if s.historian.configured && s.historian.err != nil {
+		out = append(out, alarm{Priority: 3, What: "Historian does not take telemetry", Why: clip(s.historian.err.Error(), 160) + ". Readings wait in the stream.", Href: "/devices"})
+	}
+	for _, p := range s.plugins {
+		if p.Error != "" {
+			out = append(out, alarm{Priority: 3, What: "Detector " + p.Name + " is " + orElse(p.State, "failing"), Why: clip(p.Error, 160), Href: "/plugins"})
+		}
+	}
+	words := map[int]string{1: "Urgent", 2: "High", 3: "Low", 4: "Diagnostic"}
+	for i := range out {
+		out[i].Word = words[out[i].Priority]
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Priority < out[j].Priority })
+	return out
+}
+
+func (s *state) transformerAlarms() []alarm {
+	if s.network == nil {
+		return nil
+	}
+	var out []alarm
+	for i := range s.network.Transformers {
+		t := &s.network.Transformers[i]
+		l, ok := s.loading[t.ID]
+		if !ok || !s.fresh(l) {
+			continue
+		}
+		pct, limit := loadPct(l, t.RatedKVA), s.hotSpotLimit(l)
+		switch {
+		case known(l.HotSpotC) && l.HotSpotC > limit:
+			why := "Above " + withUnit(whole(limit), "°C") + "."
+			if known(pct) {
+				why = "Above " + withUnit(whole(limit), "°C") + ", load " + withUnit(whole(pct), "%") + ". Transfer or shed load."
+			}
+			out = append(out, alarm{Priority: 1, What: t.ID + " hot-spot " + withUnit(whole(l.HotSpotC), "°C"), Why: why, Href: href("transformers", t.ID)})
+		case known(pct) && pct > s.limits.LoadPct:
+			out = append(out, alarm{Priority: 2, What: t.ID + " load " + withUnit(whole(pct), "%"),
+				Why: "Above " + withUnit(whole(s.limits.LoadPct), "%") + " of its rating, " + withUnit(whole(t.RatedKVA), "kVA") + ".", Href: href("transformers", t.ID)})
+		}
+	}
+	return out
+}
+
+// deviceAlarms names each silent device while they are few, else counts them:
+// a dead gateway must not flood the list.
+func (s *state) deviceAlarms() []alarm {
+	var silent []deviceState
+	for _, d := range s.devices {
+		if d.state == silentState || d.state == neverState {
+			silent = append(silent, d)
+		}
+	}
+	if len(silent) > 3 {
+		return []alarm{{Priority: 2, What: plural(len(silent), "device", "devices") + " silent", Why: "Of " + count(len(s.devices)) + " polled. First: " + silent[0].ID + ", " + clip(orElse(silent[0].LastError, "no answer"), 100), Href: "/devices?state=silent"}}
+	}
+	var out []alarm
+	for _, d := range silent {
+		why := "Never answered"
+		if !d.LastGood.IsZero() {
+			why = "Since " + stamp(d.LastGood, s.now, s.loc)
+		}
+		if d.LastError != "" {
+			why += ": " + clip(d.LastError, 120)
+		}
+		out = append(out, alarm{Priority: 2, What: d.ID + " silent", Why: why, Href: "/devices?state=silent"})
+	}
+	return out
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

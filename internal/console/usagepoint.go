@@ -1,0 +1,506 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"sort"
+	"strings"
+
+	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/detect"
+	"github.com/gridwarden/gridwarden/internal/grid"
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+)
+
+const (
+	recentDays = 30
+	historyMax = 400 // days of one meter that a page reads at the most
+	heatMax    = 120 // days in a heat map
+)
+
+type contributionRow struct {
+	Source, Text, Value string
+	LogOdds             float64
+	Weighed             bool
+}
+
+type evidenceRow struct {
+	Text, Value, Days, Source string
+	LogOdds                   float64
+	Weighed                   bool
+}
+
+type innocentRow struct {
+	Name, Text, Outcome string
+	Strong              bool
+}
+
+type pair struct{ Label, Value, Href string }
+
+type tile struct {
+	Label, Value, Unit, Note string
+	Words                    bool // the value is words, not a number
+}
+
+type usagePointView struct {
+	ID, Name, Summary, Facts string
+	Rank, Ranked             int
+	Transformer              string
+	CaseID                   string
+	Tiles                    []tile
+	Figures                  []figure
+	Chips                    chips
+	Contributions            []contributionRow
+	Limit                    float64
+	Evidence                 []evidenceRow
+	Innocent                 []innocentRow
+	Tested, Open             int
+	Measures                 []measureRow
+	MeasuresNote             string
+	NoCase                   string
+	Records                  []pair
+	Stamps                   []pair
+	NoResult                 string
+}
+
+// pointData is what the charts of a usage point are drawn from.
+type pointData struct {
+	point  *grid.UsagePoint
+	cust   *grid.Customer
+	name   string
+	a      *detect.Assessment
+	days   []curve.Day // the whole span
+	recent []curve.Day
+	n      int // clock times a day
+	all    []profile
+	last   []profile // recent
+	step   curve.Date
+	peers  peerGroup
+}
+
+type peerGroup struct {
+	words       string // "24 dwellings"
+	count       int
+	profiles    []profile // the mean day of each
+	durations   []profile // the duration curve of each
+	loadFactors []float64
+}
+
+func (c *console) usagePoint(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	s := c.state(r.Context())
+	if s.resultErr != nil {
+		c.fail(w, r, "The latest result could not be read", s.resultErr)
+		return
+	}
+	d, err := c.pointData(r.Context(), s, id)
+	if err != nil {
+		c.fail(w, r, "The curve of "+clip(id, 60)+" could not be read", err)
+		return
+	}
+	if d == nil {
+		c.missing(w, r, "usage point", id)
+		return
+	}
+	byPoint, _, err := c.openCases(r.Context())
+	if err != nil {
+		c.fail(w, r, "The cases could not be read", err)
+		return
+	}
+	v := usagePointView{ID: id, Name: d.name, CaseID: byPoint[id].ID}
+	c.describePoint(&v, d, s)
+	if err := c.judgePoint(&v, d, r); err != nil {
+		c.fail(w, r, "The measures of this case could not be read", err)
+		return
+	}
+	v.Tiles = c.pointTiles(&v, d, s, byPoint[id])
+	v.Figures = []figure{c.overlayFigure(d), c.heatFigure(d), c.baseFigure(d), c.durationFigure(d)}
+	c.render(w, r, http.StatusOK, "usagepoint", id, v)
+}
+
+// pointData returns nil where neither records nor result know the id.
+func (c *console) pointData(ctx context.Context, s *state, id string) (*pointData, error) {
+	d := &pointData{}
+	if s.result != nil {
+		d.a = s.result.points[id]
+	}
+	customer, meterID := "", ""
+	if d.a != nil {
+		customer, meterID = d.a.CustomerID, d.a.MeterID
+	}
+	identity := c.identify(s.network, id, customer)
+	d.point, d.cust, d.name = identity.point, identity.cust, identity.Name
+	if d.point != nil {
+		meterID = d.point.MeterID
+	}
+	if d.point == nil && d.a == nil {
+		return nil, nil
+	}
+	first, last, ok, err := c.cfg.Curves.Span(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the span of the curves: %w", err)
+	}
+	if !ok {
+		return d, nil
+	}
+	if d.days, err = c.cfg.Curves.Days(ctx, meterID, max(first, last-historyMax+1), last); err != nil {
+		return nil, fmt.Errorf("read the days of meter %s: %w", meterID, err)
+	}
+	if len(d.days) == 0 {
+		return d, nil
+	}
+	d.n = slotsPerDay(d.days)
+	d.all = profiles(d.days, d.n, c.cfg.Site.Location)
+	end := d.days[len(d.days)-1].Date
+	d.recent = within(d.days, end-recentDays+1, end)
+	d.last = d.all[len(d.all)-len(d.recent):]
+	d.step = stepDay(d.a)
+	d.peers, err = c.peers(ctx, s, d, end)
+	return d, err
+}
+
+// stepDay is the day from which a detector saw another level of load; 0 where none did.
+func stepDay(a *detect.Assessment) curve.Date {
+	if a == nil {
+		return 0
+	}
+	for i := range a.Findings {
+		for _, e := range a.Findings[i].Evidence {
+			if strings.Contains(e.Code, "step") && e.FirstDay > 0 {
+				return curve.Date(e.FirstDay)
+			}
+		}
+	}
+	return 0
+}
+
+const (
+	peersRead = 24
+	peersMin  = 5
+)
+
+// peers are other customers of the same declared use, or of the same category
+// where the use was not recognised. Of many, an even sample is read.
+func (c *console) peers(ctx context.Context, s *state, d *pointData, end curve.Date) (peerGroup, error) {
+	var g peerGroup
+	if s.network == nil || d.cust == nil || d.point == nil {
+		return g, nil
+	}
+	byUse := d.cust.DeclaredUse != "" && d.cust.DeclaredUse != "other"
+	var candidates []*grid.UsagePoint
+	for _, u := range s.network.UsagePointsAt(c.cfg.Clock()) {
+		cust := s.network.Customer(u.CustomerID)
+		if cust == nil || u.ID == d.point.ID || cust.Category != d.cust.Category || byUse && cust.DeclaredUse != d.cust.DeclaredUse {
+			continue
+		}
+		candidates = append(candidates, u)
+	}
+	if len(candidates) < peersMin {
+		return g, nil
+	}
+	for i := range min(peersRead, len(candidates)) {
+		u := candidates[i*len(candidates)/min(peersRead, len(candidates))]
+		days, err := c.cfg.Curves.Days(ctx, u.MeterID, end-recentDays+1, end)
+		if err != nil {
+			return peerGroup{}, fmt.Errorf("read the days of peer meter %s: %w", u.MeterID, err)
+		}
+		ps := profiles(days, d.n, c.cfg.Site.Location)
+		mid := averaged(ps, d.n)
+		if !known(mean(mid)) {
+			continue
+		}
+		g.profiles = append(g.profiles, profile{kw: mid})
+		g.durations = append(g.durations, profile{kw: durationCurve(ps)})
+		if lf := loadFactor(ps); known(lf) {
+			g.loadFactors = append(g.loadFactors, lf)
+		}
+	}
+	g.count = len(g.profiles)
+	if g.count < peersMin {
+		return peerGroup{}, nil
+	}
+	what := string(d.cust.Category) + " customers"
+	if byUse {
+		what = "of the same declared use"
+	}
+	g.words = count(g.count) + " peers " + what
+	if !byUse {
+		g.words = count(g.count) + " " + what
+	}
+	return g, nil
+}
+
+func loadFactor(ps []profile) float64 {
+	var values []float64
+	for i := range ps {
+		values = append(values, ps[i].kw...)
+	}
+	top := quantile(values, 0.999)
+	if !known(top) || top <= 0 {
+		return math.NaN()
+	}
+	return mean(values) / top
+}
+
+func (c *console) describePoint(v *usagePointView, d *pointData, s *state) {
+	transformerID := ""
+	if d.a != nil {
+		transformerID = d.a.TransformerID
+		v.Rank = d.a.Rank
+		v.Ranked = len(s.result.ranked)
+		v.Chips = c.chips(d.a, d.cust)
+	}
+	var facts []string
+	if d.cust != nil {
+		facts = append(facts, sentence(lower(c.words.classes, string(d.cust.Class))))
+	}
+	if d.point != nil {
+		transformerID = d.point.TransformerID
+		meter := "meter " + d.point.MeterID
+		if f := d.point.Factor(); f != 1 {
+			meter += ", factor " + num3(f)
+		}
+		facts = append(facts, meter)
+	}
+	v.Transformer, v.Facts = transformerID, strings.Join(facts, "; ")
+	v.Summary = c.pointSummary(d, s)
+	v.Records = c.pointRecords(d, s)
+}
+
+// pointSummary is the sentence that a reader in a hurry takes along.
+func (c *console) pointSummary(d *pointData, s *state) string {
+	switch {
+	case s.result == nil:
+		return "No detection run yet."
+	case d.a == nil:
+		return "Not part of the last run."
+	case d.a.Rank == 0:
+		return "No detector found anything abnormal here, " + span(s.result.FirstDay, s.result.LastDay) + "."
+	}
+	var reasons []string
+	for i, w := range c.chips(d.a, d.cust).Reasons {
+		if i > 0 {
+			w = uncapital(w)
+		}
+		reasons = append(reasons, w)
+	}
+	text := list(reasons)
+	if d.a.FirstDay > 0 && d.a.FirstDay > s.result.FirstDay {
+		text += ", since " + day(d.a.FirstDay)
+	}
+	if text == "" {
+		text = "Noted by " + list(d.a.Detectors)
+	}
+	if n := openExplanations(d.a); n > 0 {
+		text += "; " + plural(n, "innocent explanation is", "innocent explanations are") + " open"
+	}
+	return text + "."
+}
+
+func (c *console) pointRecords(d *pointData, s *state) []pair {
+	var out []pair
+	add := func(label, value string) {
+		if value != "" {
+			out = append(out, pair{Label: label, Value: value})
+		}
+	}
+	if d.cust != nil {
+		out = append(out, pair{Label: "Customer", Value: d.cust.ID})
+		add("Category", string(d.cust.Category))
+		add("Subject", d.cust.Subject)
+		add("Tariff", orElse(d.cust.TariffID, "not on record"))
+		if d.cust.ContractedKVA > 0 {
+			add("Contracted", withUnit(num3(d.cust.ContractedKVA), "kVA"))
+		} else {
+			add("Contracted", "not on record")
+		}
+		if d.cust.RegisteredDataCentre {
+			add("Register", "data centre, registered")
+		}
+		protected := "none on record"
+		if len(d.cust.Protected) > 0 {
+			var words []string
+			for _, p := range d.cust.Protected {
+				words = append(words, lower(c.words.protected, p))
+			}
+			protected = list(words)
+		}
+		add("Protected", protected)
+	} else {
+		add("Customer", "not on record")
+	}
+	if d.point == nil {
+		add("Usage point", "no assignment on record for today")
+		return out
+	}
+	if t := s.network.Transformer(d.point.TransformerID); t != nil {
+		n := len(s.network.UsagePointsBehind(t.ID, s.now))
+		behind := "shared with " + plural(n-1, "other", "others")
+		if n == 1 {
+			behind = "sole usage point"
+		}
+		out = append(out, pair{Label: "Transformer", Value: t.ID + ", " + withUnit(num3(t.RatedKVA), "kVA") + ", " + behind, Href: href("transformers", t.ID)})
+	}
+	add("Phase", orElse(string(d.point.Phase), "not on record"))
+	add("Ratios", ratios(d.point))
+	since := "the first record"
+	if !d.point.ValidFrom.IsZero() {
+		since = d.point.ValidFrom.In(s.loc).Format("2 Jan 2006")
+	}
+	add("Assigned since", since)
+	return out
+}
+
+func ratios(u *grid.UsagePoint) string {
+	var parts []string
+	if u.CTRatio > 0 {
+		parts = append(parts, "CT "+num3(u.CTRatio))
+	}
+	if u.PTRatio > 0 {
+		parts = append(parts, "PT "+num3(u.PTRatio))
+	}
+	if u.Multiplier > 0 {
+		parts = append(parts, "multiplier "+num3(u.Multiplier))
+	}
+	if len(parts) == 0 {
+		return "direct, factor 1"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// judgePoint fills what detectors and policy say.
+func (c *console) judgePoint(v *usagePointView, d *pointData, r *http.Request) error {
+	if v.CaseID != "" {
+		var err error
+		if v.Measures, v.MeasuresNote, _, err = c.measures(r, v.CaseID); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.cfg.Cases == nil:
+		v.NoCase = "Cases are not set up on this installation."
+	case d.a == nil:
+		v.NoCase = "A case needs a finding; there is none."
+	case d.a.Risk < c.cfg.Threshold:
+		v.NoCase = "The risk is below the case threshold of " + fixed(c.cfg.Threshold, 2) + ". Nothing is asked of the customer."
+	default:
+		v.NoCase = "The risk is at or above the case threshold; the case opens with the next pass."
+	}
+	if d.a == nil {
+		v.NoResult = "No detector has judged this usage point yet."
+		return nil
+	}
+	v.Contributions, v.Limit = c.contributions(d.a)
+	for i := range d.a.Findings {
+		f := &d.a.Findings[i]
+		for _, e := range f.Evidence {
+			row := evidenceRow{Text: orElse(e.Text, in(c.words.evidence, e.Code)), Value: evidenceValue(e), Source: in(c.words.detectors, f.Stamp.Detector), LogOdds: e.LogOdds, Weighed: e.LogOdds != 0}
+			if e.FirstDay > 0 && e.LastDay >= e.FirstDay {
+				row.Days = span(curve.Date(e.FirstDay), curve.Date(e.LastDay))
+			}
+			v.Evidence = append(v.Evidence, row)
+			v.Limit = max(v.Limit, math.Abs(e.LogOdds))
+		}
+		if f.Stamp.Detector != "" {
+			v.Stamps = append(v.Stamps, pair{Label: in(c.words.detectors, f.Stamp.Detector) + " " + f.Stamp.Version, Value: clip(f.Stamp.SHA256, 17)})
+		}
+	}
+	v.Innocent, v.Open = c.innocentRows(d.a)
+	v.Tested = len(v.Innocent)
+	return nil
+}
+
+func (c *console) contributions(a *detect.Assessment) (rows []contributionRow, limit float64) {
+	for _, one := range a.Contributions {
+		rows = append(rows, contributionRow{Source: in(c.words.detectors, one.Source), Text: one.Text, LogOdds: one.LogOdds, Value: signed(one.LogOdds), Weighed: known(one.LogOdds)})
+		if known(one.LogOdds) {
+			limit = max(limit, math.Abs(one.LogOdds))
+		}
+	}
+	return rows, limit
+}
+
+func signed(v float64) string {
+	if v > 0 {
+		return "+" + fixed(v, 1)
+	}
+	return fixed(v, 1)
+}
+
+func evidenceValue(e sdk.Evidence) string { return withUnit(num(e.Value), e.Unit) }
+
+// innocentRows lists each explanation once, the open ones first: they are what is left to do.
+func (c *console) innocentRows(a *detect.Assessment) (rows []innocentRow, open int) {
+	order := map[sdk.Outcome]int{sdk.Explains: 0, sdk.Open: 1, sdk.Unlikely: 2, sdk.RuledOut: 3}
+	type ranked struct {
+		innocentRow
+		rank int
+	}
+	var all []ranked
+	seen := map[string]bool{}
+	for i := range a.Findings {
+		for _, e := range a.Findings[i].Innocent {
+			key := e.Code + "\x00" + e.Text
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			if e.Outcome == sdk.Open {
+				open++
+			}
+			all = append(all, ranked{innocentRow{Name: in(c.words.innocent, e.Code), Text: e.Text, Outcome: in(c.words.outcomes, string(e.Outcome)), Strong: e.Outcome != sdk.RuledOut}, order[e.Outcome]})
+		}
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].rank < all[j].rank })
+	for _, one := range all {
+		rows = append(rows, one.innocentRow)
+	}
+	return rows, open
+}
+
+func (c *console) pointTiles(v *usagePointView, d *pointData, s *state, one Case) []tile {
+	var out []tile
+	risk := tile{Label: "Risk", Value: "not scored", Words: true, Note: "no detector could judge it"}
+	if d.a != nil && s.result != nil {
+		risk = tile{Label: "Risk", Value: fixed(d.a.Risk, 2), Note: "calibrated at a prior of " + num3(s.result.Prior) + "; case from " + fixed(c.cfg.Threshold, 2)}
+	}
+	out = append(out, risk)
+	if len(d.recent) == 0 {
+		out = append(out, tile{Label: "Energy", Value: "no curve", Words: true, Note: "no readings of this meter are stored"})
+	} else {
+		kwh, _, all := energy(d.recent)
+		e := tile{Label: "Energy, last " + plural(len(d.recent), "day", "days"), Value: whole(kwh), Unit: "kWh", Note: span(d.recent[0].Date, d.recent[len(d.recent)-1].Date)}
+		if d.a != nil && d.a.ExcessKWhMonth > 0 {
+			e.Note = whole(d.a.ExcessKWhMonth) + " a month beyond what is explained"
+		}
+		mean, top := c.meanAndMax(d)
+		m := tile{Label: "Mean load", Value: num(mean), Unit: "kW", Note: "max " + withUnit(num(top), "kW")}
+		if d.cust != nil && d.cust.ContractedKVA > 0 {
+			m.Note += "; contracted " + withUnit(num3(d.cust.ContractedKVA), "kVA")
+		}
+		out = append(out, e, m)
+		if all > 0 {
+			out = append(out, tile{Label: "Good intervals, " + plural(len(d.recent), "day", "days"), Value: strings.TrimSuffix(share(goodShare(d.recent)), nbsp+"%"), Unit: "%", Note: missingWords(d.recent)})
+		}
+	}
+	use := tile{Label: "Declared use", Value: "not on record", Words: true, Note: "customer unknown"}
+	if d.cust != nil {
+		use.Value, use.Note = c.useName(d.cust), string(d.cust.Category)
+	}
+	out = append(out, use)
+	measure := tile{Label: "Case", Value: "none", Words: true, Note: "nothing is asked of the customer"}
+	if one.ID != "" {
+		measure = tile{Label: "Case " + one.ID, Value: in(c.words.states, one.State), Words: true, Note: "opened " + stamp(one.Opened, s.now, s.loc)}
+	}
+	return append(out, measure)
+}
+
+func (c *console) meanAndMax(d *pointData) (avg, top float64) {
+	var values []float64
+	for i := range d.last {
+		values = append(values, d.last[i].kw...)
+	}
+	return mean(values), highest(values)
+}
