@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
@@ -64,6 +65,9 @@ type Case struct {
 	Findings []Finding `json:"findings"`
 	Timeline []Event   `json:"timeline,omitempty"` // empty in lists
 }
+
+// CaseID returns the id of the number-th case of a year.
+func CaseID(year, number int) string { return fmt.Sprintf("C-%04d-%04d", year, number) }
 
 // Filter narrows a list. Zero fields do not narrow.
 type Filter struct {

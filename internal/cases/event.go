@@ -99,13 +99,20 @@ func Fold(events []Event) (*Case, error) {
 	if len(events) == 0 {
 		return nil, fmt.Errorf("case without events: %w", ErrNotFound)
 	}
-	c := &Case{}
+	return (&Case{}).With(events)
+}
+
+// With returns the case after further events, without a timeline. c stays as
+// it is.
+func (c *Case) With(events []Event) (*Case, error) {
+	next := *c
+	next.Timeline = nil
 	for i := range events {
-		if err := c.apply(&events[i]); err != nil {
+		if err := next.apply(&events[i]); err != nil {
 			return nil, err
 		}
 	}
-	return c, nil
+	return &next, nil
 }
 
 // apply takes the case one event further. It leaves Timeline alone.

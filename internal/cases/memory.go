@@ -24,9 +24,6 @@ func NewMemory() *Memory {
 
 var _ Store = (*Memory)(nil)
 
-// CaseID returns the id of the number-th case of a year.
-func CaseID(year, number int) string { return fmt.Sprintf("C-%04d-%04d", year, number) }
-
 // Create implements Store.
 func (m *Memory) Create(_ context.Context, year int, subject Subject, open func(id string) Event) (*Case, error) {
 	m.mu.Lock()

@@ -1,0 +1,64 @@
+package sqlstore
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gridwarden/gridwarden/internal/cases"
+	"github.com/gridwarden/gridwarden/internal/cases/casestest"
+)
+
+func TestCasesConform(t *testing.T) {
+	casestest.Conform(t, func(t *testing.T) cases.Store { return open(t).Cases() })
+}
+
+// Two processes on one file must not give one number twice.
+func TestCasesConformOverTwoConnections(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "grid.db")
+	var stores []*Cases
+	for range 2 {
+		db, err := Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		stores = append(stores, db.Cases())
+	}
+	done := make(chan error, len(stores))
+	for n, s := range stores {
+		go func() {
+			for i := range 20 {
+				up := string(rune('a'+n)) + string(rune('a'+i))
+				if _, err := s.Create(t.Context(), 2026, cases.Subject{Kind: cases.UsagePoint, ID: up},
+					func(id string) cases.Event { return casestest.Opening(id, up) }); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range stores {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := stores[0].List(t.Context(), cases.Filter{})
+	if err != nil || len(list) != 40 || list[0].ID != "C-2026-0040" || list[39].ID != "C-2026-0001" {
+		t.Fatalf("%d cases, %v", len(list), err)
+	}
+}
+
+func TestCaseEventsCannotBeChanged(t *testing.T) {
+	db := open(t)
+	if _, err := db.Cases().Create(t.Context(), 2026, cases.Subject{Kind: cases.UsagePoint, ID: "UP-1"},
+		func(id string) cases.Event { return casestest.Opening(id, "UP-1") }); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{`UPDATE case_events SET at = 0`, `DELETE FROM case_events`} {
+		if _, err := db.SQL().ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "appended") {
+			t.Errorf("%s: %v, want a refusal", statement, err)
+		}
+	}
+}
