@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gridwarden/gridwarden/internal/curve"
+)
+
+// live runs the district on through the present. A value is a pure function
+// of meter and whole second; energy registers go on from the history's end.
+type live struct {
+	d      *District
+	anchor curve.Date // day at whose start the registers were summed up
+	areas  []*areaLive
+}
+
+// areaLive is one transformer's present. Days are computed as they come.
+type areaLive struct {
+	a  *area
+	mu sync.Mutex
+	// registers at the start of days, kWh and kvarh, one for each point and
+	// one more for the transformer's meter.
+	start map[curve.Date][]registers
+	days  map[curve.Date]*areaToday
+}
+
+type registers struct{ kwh, kvarh float64 }
+
+// areaToday is a day with the running sums that registers need.
+type areaToday struct {
+	*areaDay
+	env    *env
+	start  []registers
+	cum    []cumulated // as start
+	oil    [intervals + 1]float64
+	trMean dayKW // kW at the high-voltage terminals
+}
+
+// cumulated is energy since midnight at the start of each interval.
+type cumulated struct{ kwh, kvarh [intervals + 1]float64 }
+
+// newLive sums the registers up to the start of the day of now. Days between
+// the history and that day are computed up to a month; a longer gap is filled
+// with the mean of the history's last week.
+func newLive(ctx context.Context, d *District, now time.Time) (*live, error) {
+	l := &live{d: d, anchor: curve.DateOf(now.UTC())}
+	sums := make([][]registers, len(d.areas))
+	week := make([][]registers, len(d.areas))
+	for i, a := range d.areas {
+		sums[i] = make([]registers, len(a.points)+1)
+		week[i] = make([]registers, len(a.points)+1)
+		for k, p := range a.points {
+			sums[i][k] = registers{p.initial, p.initial * .3}
+		}
+		sums[i][len(a.points)] = registers{a.initial, a.initial * .3}
+	}
+	computed := min(l.anchor-1, d.last+31)
+	if l.anchor-1 > d.last+31 {
+		computed = d.last
+	}
+	for date := d.first; date <= computed; date++ {
+		days, err := d.day(ctx, date)
+		if err != nil {
+			return nil, err
+		}
+		for i, day := range days {
+			for k := range sums[i] {
+				e := day.energy(k)
+				sums[i][k].kwh += e.kwh
+				sums[i][k].kvarh += e.kvarh
+				if date > computed-7 {
+					week[i][k].kwh += e.kwh
+					week[i][k].kvarh += e.kvarh
+				}
+			}
+		}
+	}
+	if gap := float64(l.anchor - 1 - computed); gap > 0 {
+		span := float64(min(7, computed-d.first+1))
+		for i := range sums {
+			for k := range sums[i] {
+				sums[i][k].kwh += week[i][k].kwh / span * gap
+				sums[i][k].kvarh += week[i][k].kvarh / span * gap
+			}
+		}
+	}
+	for i, a := range d.areas {
+		l.areas = append(l.areas, &areaLive{
+			a: a, start: map[curve.Date][]registers{l.anchor: sums[i]}, days: make(map[curve.Date]*areaToday),
+		})
+	}
+	return l, nil
+}
+
+// energy is the day's energy of point k, or of the transformer's meter where k
+// is the number of points.
+func (d *areaDay) energy(k int) registers {
+	if k < len(d.points) {
+		return registers{d.points[k].Metered.sum(), d.points[k].MeteredQ.sum()}
+	}
+	return registers{d.Metered.sum(), d.kvar.sum()}
+}
+
+// today returns the area's day with its registers.
+func (l *live) today(i int, date curve.Date) *areaToday {
+	a := l.areas[i]
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t := a.days[date]; t != nil {
+		return t
+	}
+	// The registers of a day follow from the day before; days are asked for
+	// in order, give or take one around midnight.
+	for day := l.anchor; day < date; day++ {
+		if a.start[day+1] != nil {
+			continue
+		}
+		before := a.start[day]
+		next := make([]registers, len(before))
+		d := a.a.dayOf(l.d.seed, l.d.env(day))
+		for k := range next {
+			e := d.energy(k)
+			next[k] = registers{before[k].kwh + e.kwh, before[k].kvarh + e.kvarh}
+		}
+		a.start[day+1] = next
+	}
+	e := l.d.env(date)
+	t := &areaToday{areaDay: a.a.dayOf(l.d.seed, e), env: e, start: a.start[date]}
+	if t.start == nil { // before the anchor: the clock was set back
+		t.start = a.start[l.anchor]
+	}
+	t.cum = make([]cumulated, len(t.points)+1)
+	for k, p := range t.points {
+		t.cum[k].fill(&p.Metered, &p.MeteredQ)
+	}
+	t.cum[len(t.points)].fill(&t.Metered, &t.kvar)
+	t.oil = topOil(a.a, a.a.dayOf(l.d.seed, l.d.env(date-1)), l.d.env(date-1), t.areaDay, e)
+	a.days[date] = t
+	for old := range a.days {
+		if old < date-1 {
+			delete(a.days, old)
+		}
+	}
+	return t
+}
+
+func (c *cumulated) fill(kw, kvar *dayKW) {
+	for i := range kw {
+		c.kwh[i+1] = c.kwh[i] + kw[i]*step
+		c.kvarh[i+1] = c.kvarh[i] + kvar[i]*step
+	}
+}
