@@ -1,0 +1,206 @@
+package detect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+)
+
+// LaunchConfig says which detectors to run out of process, and how.
+type LaunchConfig struct {
+	// BuiltIn starts the one process that serves all built-in detectors: the
+	// program itself, re-executed. An empty path launches none.
+	BuiltIn Command
+	// Configs holds the configuration of built-in detectors, JSON by name.
+	Configs map[string][]byte
+	// ThirdParty detectors run in a process each.
+	ThirdParty []ThirdParty
+
+	Timeout         time.Duration // of one detector in one run; 0 is ten minutes
+	StartTimeout    time.Duration // for a process to come up; 0 is 30 seconds
+	QuarantineAfter int           // failures in a row; 0 is 3
+
+	Logger  *slog.Logger          // nil discards
+	Metrics prometheus.Registerer // nil counts nothing
+	Now     func() time.Time      // nil is time.Now
+}
+
+// Command is a program with its arguments. It is started with a minimal
+// environment, to which Env is added.
+type Command struct {
+	Path string
+	Args []string
+	Env  []string
+}
+
+// ThirdParty is a detector from outside, pinned to the program's checksum.
+type ThirdParty struct {
+	Name   string // of the detector, which the program must serve
+	Path   string
+	SHA256 string // of the program, hexadecimal
+	Config []byte // JSON, nil for none
+}
+
+// Plugins are the detectors that run out of process. Its methods are safe for
+// concurrent use.
+type Plugins struct {
+	config LaunchConfig
+	runs   *prometheus.CounterVec
+	shared *program   // of the built-ins, nil without any
+	list   []*remote  // by name
+	wait   sync.Mutex // serialises Close
+}
+
+// Launch starts the plugins and asks what they are. A third-party plugin that
+// is refused or does not start is listed by Status with the reason, and the
+// others go on; an error means that nothing can run: built-ins that do not
+// start, or a configuration that contradicts itself. Close must be called.
+func Launch(ctx context.Context, c LaunchConfig) (*Plugins, error) {
+	c = c.withDefaults()
+	p := &Plugins{config: c}
+	if err := p.register(); err != nil {
+		return nil, err
+	}
+	if err := p.launch(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	slices.SortFunc(p.list, func(x, y *remote) int { return cmp.Compare(x.description.Name, y.description.Name) })
+	return p, nil
+}
+
+func (c LaunchConfig) withDefaults() LaunchConfig {
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Minute)
+	c.StartTimeout = cmp.Or(c.StartTimeout, 30*time.Second)
+	c.QuarantineAfter = cmp.Or(c.QuarantineAfter, 3)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func (p *Plugins) register() error {
+	p.runs = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gridwarden_detector_runs_total",
+		Help: "Runs of detectors by result: ok, failed, timeout, refused, quarantined, cancelled.",
+	}, []string{"detector", "result"})
+	if p.config.Metrics == nil {
+		return nil
+	}
+	if err := p.config.Metrics.Register(p.runs); err != nil {
+		return fmt.Errorf("registering the detectors' metrics: %w", err)
+	}
+	return nil
+}
+
+func (p *Plugins) launch(ctx context.Context) error {
+	names := make(map[string]bool)
+	if p.config.BuiltIn.Path != "" {
+		p.shared = newProgram(p.config, p.config.BuiltIn, "")
+		descriptions, err := p.shared.describe(ctx)
+		if err != nil {
+			return fmt.Errorf("starting the built-in detectors: %w", err)
+		}
+		for _, d := range descriptions {
+			names[d.Name] = true
+			r := &remote{plugins: p, program: p.shared, command: p.config.BuiltIn, description: d, builtIn: true, config: p.config.Configs[d.Name]}
+			p.list = append(p.list, r)
+			if err := r.prepare(ctx); err != nil {
+				return fmt.Errorf("starting the built-in detector %s: %w", d.Name, err)
+			}
+		}
+		for name := range p.config.Configs {
+			if !names[name] {
+				return fmt.Errorf("a configuration is given for %q, but no built-in detector is called so", name)
+			}
+		}
+	}
+	for _, t := range p.config.ThirdParty {
+		if names[t.Name] || !sdk.ValidCode(t.Name) {
+			return fmt.Errorf("plugin %q: the name is taken or not lower-case letters, digits and \"_\"; give each plugin its own", t.Name)
+		}
+		names[t.Name] = true
+		p.list = append(p.list, p.admit(ctx, t))
+	}
+	return nil
+}
+
+// admit starts a third-party plugin; where that fails it is refused.
+func (p *Plugins) admit(ctx context.Context, t ThirdParty) *remote {
+	command := Command{Path: t.Path}
+	r := &remote{plugins: p, program: newProgram(p.config, command, t.SHA256), command: command, config: t.Config, description: sdk.Description{Name: t.Name}}
+	descriptions, err := r.program.describe(ctx)
+	if err == nil {
+		at := slices.IndexFunc(descriptions, func(d sdk.Description) bool { return d.Name == t.Name })
+		if at < 0 {
+			err = fmt.Errorf("the program serves no detector %q; correct the name or the path", t.Name)
+		} else {
+			r.description = descriptions[at]
+			err = r.prepare(ctx)
+		}
+	}
+	if err != nil {
+		r.refuse(err)
+		p.config.Logger.Error("plugin refused", "plugin", t.Name, "path", t.Path, "error", err)
+	}
+	return r
+}
+
+// Evaluators returns the detectors for Input.Evaluators, by name. Refused and
+// quarantined ones are among them: a run lists them as failed, with the reason.
+func (p *Plugins) Evaluators() []Evaluator {
+	out := make([]Evaluator, len(p.list))
+	for i, r := range p.list {
+		out[i] = r
+	}
+	return out
+}
+
+// Status tells how each plugin is, by name.
+func (p *Plugins) Status() []PluginStatus {
+	out := make([]PluginStatus, len(p.list))
+	for i, r := range p.list {
+		out[i] = r.status()
+	}
+	return out
+}
+
+// Release lets a quarantined plugin run again; false where there is none of
+// that name in quarantine.
+func (p *Plugins) Release(name string) bool {
+	for _, r := range p.list {
+		if r.description.Name == name {
+			return r.release()
+		}
+	}
+	return false
+}
+
+// Close stops all plugins and waits until their processes are gone.
+func (p *Plugins) Close() error {
+	p.wait.Lock()
+	defer p.wait.Unlock()
+	var stopping sync.WaitGroup
+	if p.shared != nil {
+		stopping.Go(p.shared.close)
+	}
+	for _, r := range p.list {
+		stopping.Go(r.close)
+	}
+	stopping.Wait()
+	if p.config.Metrics != nil {
+		p.config.Metrics.Unregister(p.runs)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+	detectorv1 "github.com/gridwarden/gridwarden/plugins/sdk/proto/detector/v1"
+)
+
+// program is an executable that serves detectors, with at most one process of
+// it running. A process that is doomed takes no new session and is stopped
+// when its last one ends.
+type program struct {
+	launch  LaunchConfig
+	command Command
+	pinned  string // expected checksum, "" for the built-ins
+
+	mu      sync.Mutex
+	current *process
+	closed  bool
+}
+
+func newProgram(launch LaunchConfig, command Command, pinned string) *program {
+	return &program{launch: launch, command: command, pinned: strings.ToLower(pinned)}
+}
+
+// acquire returns the running process, started if need be, for one session.
+func (p *program) acquire(ctx context.Context) (*process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errors.New("the plugins are closed")
+	}
+	if c := p.current; c != nil {
+		if !c.doomed && !c.exited() {
+			c.sessions++
+			return c, nil
+		}
+		if c.sessions == 0 {
+			c.stop()
+		}
+		p.current = nil
+	}
+	c, err := startProcess(ctx, p.launch, p.command, p.pinned)
+	if err != nil {
+		return nil, err
+	}
+	c.sessions = 1
+	p.current = c
+	return c, nil
+}
+
+// release ends a session; doom says that the process is not to be used again.
+func (p *program) release(c *process, doom bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.sessions--
+	c.doomed = c.doomed || doom
+	if c.sessions == 0 && (c.doomed || p.closed || p.current != c) {
+		c.stop()
+		if p.current == c {
+			p.current = nil
+		}
+	}
+}
+
+func (p *program) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.current != nil {
+		p.current.stop()
+		p.current = nil
+	}
+}
+
+// running returns the checksum and process id of the running process.
+func (p *program) running() (sum string, pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == nil {
+		return "", 0
+	}
+	if p.current.exited() {
+		return p.current.sum, 0
+	}
+	return p.current.sum, p.current.pid
+}
+
+// describe asks the program which detectors it serves.
+func (p *program) describe(ctx context.Context) ([]sdk.Description, error) {
+	c, err := p.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.launch.StartTimeout)
+	defer cancel()
+	answer, err := c.service.Describe(ctx, &detectorv1.DescribeRequest{})
+	if err != nil {
+		err = fmt.Errorf("it does not say what it serves: %w", c.explain(err))
+		p.release(c, true)
+		return nil, err
+	}
+	p.release(c, false)
+	if len(answer.GetDetectors()) == 0 {
+		return nil, errors.New("the program serves no detector")
+	}
+	var out []sdk.Description
+	for _, packed := range answer.GetDetectors() {
+		d, err := sdk.UnpackDescription(packed)
+		if err != nil {
+			return nil, fmt.Errorf("detector %q describes itself wrongly: %w", packed.GetName(), err)
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// configure gives a detector its configuration, once for each process.
+func (c *process) configure(ctx context.Context, name string, config []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.configured[name] || len(config) == 0 {
+		return nil
+	}
+	answer, err := c.service.Configure(ctx, &detectorv1.ConfigureRequest{Detector: name, Config: config})
+	if err != nil {
+		return fmt.Errorf("configuring it: %w", c.explain(err))
+	}
+	var fields sdk.FieldErrors
+	for _, f := range answer.GetErrors() {
+		fields = append(fields, sdk.FieldError{Field: f.GetField(), Message: f.GetMessage()})
+	}
+	if fields != nil {
+		return fmt.Errorf("its configuration is refused: %w", fields)
+	}
+	c.configured[name] = true
+	return nil
+}

@@ -1,0 +1,258 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+	detectorv1 "github.com/gridwarden/gridwarden/plugins/sdk/proto/detector/v1"
+)
+
+// Backoff between the runs of a plugin that fails.
+const (
+	firstBackoff = time.Second
+	maxBackoff   = time.Minute
+)
+
+// remote is a detector in a plugin process: the Evaluator over the wire, with
+// the supervision that goes with it.
+type remote struct {
+	plugins     *Plugins
+	program     *program
+	command     Command
+	description sdk.Description
+	builtIn     bool
+	config      []byte
+
+	mu        sync.Mutex
+	alone     *program // a process for this detector alone, after trouble in the shared one
+	sum       string
+	state     PluginState
+	refusal   error
+	last      error
+	failures  int
+	runs      int
+	notBefore time.Time
+	began     time.Time
+	lastRun   time.Time
+	took      time.Duration
+}
+
+// errTimeout says that a run took longer than a detector is given.
+var errTimeout = errors.New("no end in time")
+
+// Describe implements Evaluator.
+func (r *remote) Describe() sdk.Description { return r.description }
+
+// prepare configures the detector in the process that launched.
+func (r *remote) prepare(ctx context.Context) error {
+	c, err := r.program.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.program.release(c, false)
+	ctx, cancel := context.WithTimeout(ctx, r.plugins.config.StartTimeout)
+	defer cancel()
+	r.mu.Lock()
+	r.sum, r.state = c.sum, PluginReady
+	r.mu.Unlock()
+	return c.configure(ctx, r.description.Name, r.config)
+}
+
+func (r *remote) refuse(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state, r.refusal = PluginRefused, err
+	r.program.close()
+}
+
+// Start implements Evaluator: it waits out the backoff, has the process
+// started again if need be, and opens the stream.
+func (r *remote) Start(ctx context.Context) (Session, error) {
+	program, err := r.admitted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := r.open(ctx, program)
+	if err != nil {
+		err = fmt.Errorf("plugin %s: %w", r.description.Name, err)
+		r.finished(err, ctx.Err() != nil)
+		return nil, err
+	}
+	return s, nil
+}
+
+// admitted returns the program to run once the plugin may.
+func (r *remote) admitted(ctx context.Context) (*program, error) {
+	rest, err := r.claim()
+	if err != nil {
+		return nil, err
+	}
+	if rest > 0 {
+		timer := time.NewTimer(rest)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			r.finished(ctx.Err(), true)
+			return nil, ctx.Err()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.began = r.plugins.config.Now()
+	if r.alone != nil {
+		return r.alone, nil
+	}
+	return r.program, nil
+}
+
+// claim takes the plugin for a run and says how long it has to rest before.
+func (r *remote) claim() (rest time.Duration, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.state {
+	case PluginRefused:
+		r.count("refused")
+		return 0, fmt.Errorf("plugin %s is refused: %w", r.description.Name, r.refusal)
+	case PluginQuarantined:
+		r.count("quarantined")
+		return 0, fmt.Errorf("plugin %s is in quarantine after %d failures in a row, the last: %w; mend it and release it or restart", r.description.Name, r.failures, r.last)
+	case PluginRunning:
+		return 0, fmt.Errorf("plugin %s is in a run already; wait for it to end", r.description.Name)
+	}
+	r.state, r.began = PluginRunning, r.plugins.config.Now()
+	if r.failures == 0 {
+		return 0, nil
+	}
+	return r.notBefore.Sub(r.began), nil
+}
+
+// open starts the stream of one run.
+func (r *remote) open(ctx context.Context, program *program) (*session, error) {
+	c, err := program.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, r.plugins.config.Timeout, errTimeout)
+	fail := func(err error) (*session, error) {
+		cancel()
+		program.release(c, true)
+		return nil, err
+	}
+	if err := c.configure(ctx, r.description.Name, r.config); err != nil {
+		return fail(err)
+	}
+	stream, err := c.service.Evaluate(ctx)
+	if err != nil {
+		return fail(c.explain(err))
+	}
+	if err := stream.Send(&detectorv1.EvaluateRequest{Message: &detectorv1.EvaluateRequest_Open{Open: &detectorv1.Open{Detector: r.description.Name}}}); err != nil {
+		return fail(c.explain(err))
+	}
+	r.mu.Lock()
+	r.sum = c.sum
+	r.mu.Unlock()
+	s := &session{remote: r, program: program, process: c, stream: stream, ctx: ctx, cancel: cancel, waiting: make(map[uint64]*awaited)}
+	s.receiver.Go(s.receive)
+	return s, nil
+}
+
+// finished keeps the outcome of a run. A run that the host gave up is nobody's
+// failure, nor is one that is tried again.
+func (r *remote) finished(err error, cancelled bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.plugins.config.Now()
+	r.state, r.lastRun, r.took = PluginReady, now, now.Sub(r.began)
+	if errors.Is(err, ErrRetry) {
+		r.isolate()
+		return
+	}
+	r.runs++
+	switch {
+	case err == nil:
+		r.failures, r.last = 0, nil
+		r.count("ok")
+		r.reunite()
+		return
+	case cancelled:
+		r.count("cancelled")
+		return
+	case errors.Is(err, errTimeout):
+		r.count("timeout")
+		r.isolate()
+	default:
+		r.count("failed")
+	}
+	r.failures++
+	r.last, r.state = err, PluginFailed
+	r.notBefore = now.Add(min(firstBackoff<<min(r.failures-1, 10), maxBackoff))
+	if r.failures >= r.plugins.config.QuarantineAfter {
+		r.state = PluginQuarantined
+	}
+	r.plugins.config.Logger.Error("detector failed", "detector", r.description.Name, "failures", r.failures, "state", r.state, "error", err)
+}
+
+// isolate gives a built-in a process of its own for its next runs, so that it
+// cannot take the others with it, or they it.
+func (r *remote) isolate() {
+	if r.builtIn && r.alone == nil {
+		r.alone = newProgram(r.plugins.config, r.command, "")
+	}
+}
+
+// reunite puts a built-in that does well back among the others.
+func (r *remote) reunite() {
+	if r.alone != nil {
+		r.alone.close()
+		r.alone = nil
+	}
+}
+
+func (r *remote) count(result string) {
+	r.plugins.runs.WithLabelValues(r.description.Name, result).Inc()
+}
+
+func (r *remote) release() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != PluginQuarantined {
+		return false
+	}
+	r.state, r.failures, r.notBefore = PluginFailed, 0, time.Time{}
+	return true
+}
+
+func (r *remote) status() PluginStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := &r.description
+	s := PluginStatus{
+		Name: d.Name, Version: d.Version, Summary: d.Summary, Scope: d.Scope, BuiltIn: r.builtIn, Path: r.command.Path, SHA256: r.sum,
+		Runs: r.runs, State: r.state, Failures: r.failures, LastRun: r.lastRun, LastDuration: r.took,
+	}
+	program := r.program
+	if r.alone != nil {
+		program = r.alone
+	}
+	_, s.PID = program.running()
+	for _, err := range []error{r.last, r.refusal} {
+		if err != nil {
+			s.Error = err.Error()
+		}
+	}
+	return s
+}
+
+func (r *remote) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.program.close()
+	if r.alone != nil {
+		r.alone.close()
+	}
+}
