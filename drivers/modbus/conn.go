@@ -135,6 +135,10 @@ func (c *conn) lead(ctx context.Context, deadline time.Time, cl *call) ([]byte, 
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if c.have > 0 {
+				// What comes next cannot be told from the missing rest.
+				return nil, c.fail(fmt.Errorf("%w: half an answer, then silence", errGarbled))
+			}
 			return nil, errSilent
 		default:
 			return nil, c.fail(err)
@@ -195,7 +199,7 @@ func (c *conn) register(cl *call) (uint16, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return 0, c.err
+		return 0, fmt.Errorf("%w: %w", errClosed, c.err)
 	}
 	for {
 		c.last++
@@ -212,7 +216,8 @@ func (c *conn) forget(id uint16) {
 	c.mu.Unlock()
 }
 
-// fail closes the connection for everybody and returns err.
+// fail closes the connection and returns err. Others that wait for answers
+// on it learn that it was closed, which lets them try again on a new one.
 func (c *conn) fail(err error) error {
 	c.mu.Lock()
 	first := c.err == nil
@@ -227,7 +232,7 @@ func (c *conn) fail(err error) error {
 	}
 	for _, cl := range waiting {
 		select {
-		case cl.answer <- reply{err: err}:
+		case cl.answer <- reply{err: fmt.Errorf("%w: %w", errClosed, err)}:
 		default:
 		}
 	}

@@ -34,7 +34,7 @@ type gateway struct {
 	failures int          // connections in a row that came to nothing
 	retryAt  time.Time
 	lastErr  error
-	silent   int // requests in a row, to whatever unit, that stayed unanswered
+	suspects map[byte]bool // units whose requests failed since the last success
 }
 
 // lane is the place of one connection.
@@ -52,7 +52,7 @@ type gatewayOptions struct {
 }
 
 func newGateway(addr string, opts gatewayOptions) *gateway {
-	g := &gateway{addr: addr, opts: opts, units: make(map[byte]int), turns: make(chan struct{}, opts.connections*opts.pipeline)}
+	g := &gateway{addr: addr, opts: opts, units: make(map[byte]int), suspects: make(map[byte]bool), turns: make(chan struct{}, opts.connections*opts.pipeline)}
 	for range opts.connections {
 		g.lanes = append(g.lanes, &lane{dialling: make(chan struct{}, 1)})
 	}
@@ -83,9 +83,13 @@ func (g *gateway) shared() bool {
 	return len(g.units) > 1
 }
 
+// maxRepetitions is how often a request is sent again because the connection
+// that it was on had been closed, by the device or over another's answer.
+const maxRepetitions = 2
+
 // exchange sends one request, on a new connection where needed. A connection
-// that the device had closed meanwhile costs one repetition, no failure.
-func (g *gateway) exchange(ctx context.Context, timeout time.Duration, request []byte) ([]byte, error) {
+// that was closed meanwhile costs a repetition, no failure.
+func (g *gateway) exchange(ctx context.Context, unit byte, timeout time.Duration, request []byte) ([]byte, error) {
 	select {
 	case g.turns <- struct{}{}:
 	default:
@@ -105,8 +109,8 @@ func (g *gateway) exchange(ctx context.Context, timeout time.Duration, request [
 			return nil, err
 		}
 		frame, err := l.exchange(ctx, deadline, request)
-		g.settle(ctx, ln, l, err)
-		if err != nil && errors.Is(err, errClosed) && !fresh && try == 0 && ctx.Err() == nil {
+		g.settle(ctx, unit, ln, l, err)
+		if err != nil && errors.Is(err, errClosed) && !fresh && try < maxRepetitions && ctx.Err() == nil {
 			continue
 		}
 		return frame, err
@@ -177,25 +181,30 @@ func (g *gateway) open(ctx context.Context, deadline time.Time, ln *lane) (link,
 }
 
 // settle accounts for the outcome of a request. Whatever broke a connection
-// has closed it; silence closes it too, unless other units answer on it: a
-// transaction id keeps a late answer from being taken for another's.
-func (g *gateway) settle(ctx context.Context, ln *lane, l link, err error) {
+// has closed it; silence closes it too, unless it is the silence of few among
+// many units: a transaction id keeps a late answer from being taken for
+// another's. In the same way a unit over whose answers connections break is
+// to blame itself until others fail with it; then the gateway is left in
+// peace for a while.
+func (g *gateway) settle(ctx context.Context, unit byte, ln *lane, l link, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	ln.busy--
 	switch {
 	case err == nil:
-		g.failures, g.silent, g.lastErr = 0, 0, nil
-		g.retryAt = time.Time{}
+		g.failures, g.lastErr, g.retryAt = 0, nil, time.Time{}
+		clear(g.suspects)
+		return
 	case ctx.Err() != nil:
-		// The caller left; nothing is known of the device.
-	case errors.Is(err, errSilent):
-		g.silent++
-		if limit := min(len(g.units), 3); g.silent >= limit {
-			g.silent = 0
-			_ = l.fail(fmt.Errorf("%w after silence", errClosed))
-		}
-	case !l.usable():
+		return // the caller left; nothing is known of the device
+	}
+	g.suspects[unit] = true
+	all := len(g.suspects) >= min(len(g.units), 3)
+	if errors.Is(err, errSilent) && all {
+		_ = l.fail(fmt.Errorf("%w after silence", errClosed))
+		clear(g.suspects)
+	}
+	if !errors.Is(err, errSilent) && !l.usable() && all {
 		g.backOff(err)
 	}
 }

@@ -25,8 +25,8 @@ type session struct {
 	ctx     context.Context // of the Read under way; goburrow's Transporter takes none
 	closed  bool
 
-	unanswered int       // requests in a row to which the unit stayed silent
-	probeAt    time.Time // a silent unit on a shared gateway is left alone until then
+	unanswered int       // requests in a row without an answer that could be used
+	probeAt    time.Time // a unit that fails on a shared gateway is left alone until then
 	lastErr    error
 }
 
@@ -45,7 +45,7 @@ func newSession(d *Driver, g *gateway, dev drivers.Device, at address) *session 
 
 // Send implements goburrow's Transporter.
 func (s *session) Send(request []byte) ([]byte, error) {
-	return s.gateway.exchange(s.ctx, s.timeout, request)
+	return s.gateway.exchange(s.ctx, s.at.unit, s.timeout, request)
 }
 
 // Close implements drivers.Session.
@@ -62,7 +62,7 @@ func (s *session) Close() error {
 func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
 	now := s.driver.opts.Now()
 	if wait := s.probeAt.Sub(now); wait > 0 {
-		err := fmt.Errorf("device %s: %w", s.dev.ID, &waitError{what: fmt.Sprintf("unit %d is silent", s.at.unit), wait: wait, err: s.lastErr})
+		err := fmt.Errorf("device %s: %w", s.dev.ID, &waitError{what: fmt.Sprintf("unit %d is left alone", s.at.unit), wait: wait, err: s.lastErr})
 		return s.dev.Failed(time.Now().UTC(), meter.CommFailure, detail(err)), err
 	}
 	s.ctx = ctx
@@ -111,22 +111,31 @@ func (s *session) block(b *profile.Block) ([]byte, error) {
 	return answer, err
 }
 
-// observe keeps a silent unit from holding up the others behind its gateway:
-// after two unanswered requests it is probed at growing intervals only.
+// observe keeps a unit that does not answer, or over whose answers the
+// connection breaks, from holding up the others behind its gateway: after two
+// such requests it is probed at growing intervals only.
 func (s *session) observe(err error) {
-	if !unitSilent(err) {
-		if err == nil || answered(err) {
-			s.unanswered, s.probeAt, s.lastErr = 0, time.Time{}, nil
-		}
+	if err == nil || answered(err) {
+		s.unanswered, s.probeAt, s.lastErr = 0, time.Time{}, nil
+		return
+	}
+	if !unitSilent(err) && !errors.Is(err, errGarbled) && !errors.Is(err, errClosed) {
+		return // the gateway could not be reached; that is not the unit's doing
+	}
+	var wait *waitError
+	if errors.As(err, &wait) {
 		return
 	}
 	s.unanswered++
 	s.lastErr = err
 	if s.unanswered >= 2 && s.gateway.shared() {
-		wait := backoff(s.unanswered-1, 2*time.Second, s.driver.opts.MaxBackoff)
-		s.probeAt = s.driver.opts.Now().Add(wait)
+		pause := backoff(s.unanswered-1, firstProbe, s.driver.opts.MaxBackoff)
+		s.probeAt = s.driver.opts.Now().Add(pause)
 	}
 }
+
+// firstProbe is how long a unit is left alone when it stops answering.
+const firstProbe = 2 * time.Second
 
 // Exceptions by which a gateway says that the unit behind it did not answer.
 func unitSilent(err error) bool {

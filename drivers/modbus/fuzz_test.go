@@ -1,0 +1,67 @@
+package modbus
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// scripted is a connection that returns given bytes in given pieces.
+type scripted struct {
+	net.Conn
+	data  []byte
+	piece int
+}
+
+func (s *scripted) Read(b []byte) (int, error) {
+	if len(s.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, s.data[:min(len(s.data), s.piece)])
+	s.data = s.data[n:]
+	return n, nil
+}
+func (s *scripted) Write(b []byte) (int, error)      { return len(b), nil }
+func (s *scripted) Close() error                     { return nil }
+func (s *scripted) SetReadDeadline(time.Time) error  { return nil }
+func (s *scripted) SetWriteDeadline(time.Time) error { return nil }
+func (s *scripted) SetDeadline(time.Time) error      { return nil }
+
+// FuzzFrame feeds arbitrary bytes to the MBAP decoder: it must not panic, and
+// what it takes for the answer must be one to the letter.
+func FuzzFrame(f *testing.F) {
+	f.Add([]byte{0, 1, 0, 0, 0, 7, 1, 3, 4, 0, 1, 0, 2}, 1)
+	f.Add([]byte{0, 1, 0, 0, 0, 3, 1, 0x83, 2}, 3)
+	f.Add([]byte{0, 9, 0, 0, 0, 3, 1, 0x83, 2, 0, 1, 0, 0, 0, 7, 1, 3, 4, 0, 1, 0, 2}, 260)
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n"), 7)
+	f.Fuzz(func(t *testing.T, data []byte, piece int) {
+		c := newConn(&scripted{data: data, piece: max(1, piece%300)})
+		request := []byte{0x12, 0x34, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2}
+		frame, err := c.exchange(t.Context(), time.Now().Add(time.Second), request)
+		if err != nil {
+			return
+		}
+		exception := len(frame) == 9 && frame[7] == 0x83
+		value := len(frame) == 13 && frame[7] == 3 && frame[8] == 4
+		if frame[0] != 0x12 || frame[1] != 0x34 || frame[6] != 1 || !(exception || value) {
+			t.Fatalf("taken for an answer: % x", frame)
+		}
+	})
+}
+
+// FuzzRTUFrame does the same for RTU frames.
+func FuzzRTUFrame(f *testing.F) {
+	f.Add([]byte{1, 3, 4, 0, 1, 0, 2, 0x2A, 0x32}, 1)
+	f.Add([]byte{1, 0x83, 2, 0xC0, 0xF1}, 5)
+	f.Fuzz(func(t *testing.T, data []byte, piece int) {
+		c := newRTUConn(&scripted{data: data, piece: max(1, piece%300)})
+		frame, err := c.exchange(t.Context(), time.Now().Add(time.Second), []byte{1, 3, 0, 0, 0, 2, 0xC4, 0x0B})
+		if err != nil {
+			return
+		}
+		if frame[0] != 1 || checkCRC(frame) != nil || (len(frame) != 9 && len(frame) != 5) {
+			t.Fatalf("taken for an answer: % x", frame)
+		}
+	})
+}
