@@ -46,22 +46,22 @@ func newHousehold(seed uint64, rural bool) *household {
 	r := newRand(seed, streamHousehold)
 	h := &household{seed: seed}
 	switch u := r.Float64(); {
-	case u < .30:
+	case u < .26:
 		h.habit = workers
-	case u < .60:
+	case u < .55:
 		h.habit = family
-	case u < .82:
+	case u < .80:
 		h.habit = retired
 	case u < .94:
 		h.habit = atHome
 	default:
 		h.habit = shifts
 	}
-	h.size = logNormal(r, 1, .35)
+	h.size = logNormal(r, .93, .42)
 	if h.habit == family {
 		h.size *= 1.3
 	}
-	h.standbyKW = logNormal(r, .075, .5)
+	h.standbyKW = logNormal(r, .066, .6)
 	h.lightKW = h.size * uniform(r, .05, .16)
 	h.mediaKW = h.size * uniform(r, .07, .2)
 	for range 1 + between(r, 0, 1) {
@@ -70,7 +70,7 @@ func newHousehold(seed uint64, rural bool) *household {
 		})
 	}
 	if chance(r, .6) {
-		h.cookKWh = h.size * uniform(r, .6, 1.2)
+		h.cookKWh = h.size * uniform(r, .5, 1.05)
 	}
 	h.washWeek = h.size * uniform(r, 1.5, 4.5)
 	if chance(r, .35) {
@@ -218,12 +218,12 @@ func (h *household) addPresence(e *env, r *rand.Rand, kw *dayKW, t times) {
 		if !t.home(x) {
 			continue
 		}
-		evening := .75
+		evening := .95
 		if x >= 17.5 || x < 1 {
-			evening = 1
+			evening = .85
 		}
 		if x < 9 {
-			evening = .6
+			evening = .7
 		}
 		kw[i] += h.mediaKW*evening*(.5+r.Float64()) + h.lightKW*(.1+.9*e.dark[i])*(.6+.8*r.Float64())
 		if r.Float64() < .05*h.size { // kettle, iron, hair dryer, vacuum cleaner

@@ -14,10 +14,10 @@ func (h *household) addMeals(e *env, r *rand.Rand, kw *dayKW, t times) {
 		}
 		return
 	}
-	if t.home(12.5) && chance(r, .55) {
+	if t.home(12.5) && chance(r, .7) {
 		dish(r, kw, uniform(r, 11.75, 12.75), h.cookKWh*.55)
 	}
-	dinner := 18.4 + 1.1*r.NormFloat64()
+	dinner := 18.6 + 1.5*r.NormFloat64()
 	if e.rest {
 		dinner += .2
 	}

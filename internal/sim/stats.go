@@ -195,3 +195,12 @@ func quantile(v []float64, q float64) float64 {
 	sort.Float64s(v)
 	return v[int(math.Round(q*float64(len(v)-1)))]
 }
+
+func sortedKinds(m map[string]Spread) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
