@@ -32,13 +32,16 @@ const (
 	WeekendRatio     Factor = "weekend_ratio"     // ln of weekend over workday base load
 )
 
+// stepFloorKW is the smallest rise that is told from none.
+const stepFloorKW = 0.005
+
 // Measures are the factors of one subject with what they were measured on.
 type Measures struct {
 	Factors map[Factor]float64
 
-	days    int     // valid days
-	s       *series //
-	st      step
+	days    int         // valid days
+	s       *series     //
+	st      robust.Step // clearest rise of the base load
 	hasStep bool
 	raw     bool    // measured on the raw curve too
 	baseKW  float64 // base load of the latest stretch
@@ -57,12 +60,12 @@ func Measure(w *sdk.Window, i int) (m Measures, ok bool) {
 		return m, false
 	}
 	from := 0 // the latest stretch, on which levels are measured
-	m.st, m.hasStep = findStep(s.p25)
-	if m.hasStep && m.st.t > 3 {
+	m.st, m.hasStep = robust.FindStep(s.p25, stepFloorKW)
+	if m.hasStep && m.st.T > 3 {
 		m.measureStep()
-		from = m.st.at
+		from = m.st.At
 	} else if m.hasStep {
-		m.Factors[StepSignificance] = math.Log(max(m.st.t, 0.1))
+		m.Factors[StepSignificance] = math.Log(max(m.st.T, 0.1))
 	}
 	m.measureLevel(&w.Subjects[i], from)
 	if w.Curves != nil {
@@ -74,17 +77,17 @@ func Measure(w *sdk.Window, i int) (m Measures, ok bool) {
 func (m *Measures) measureStep() {
 	s, st, f := m.s, m.st, m.Factors
 	rise := func(values []float64) float64 {
-		return between(values, st.at, st.after) - between(values, st.before, st.at)
+		return between(values, st.At, st.After) - between(values, st.Before, st.At)
 	}
 	parts := []float64{rise(s.night), rise(s.morning), rise(s.daytime), rise(s.evening)}
 	slices.Sort(parts)
-	f[StepSignificance] = math.Log(st.t)
+	f[StepSignificance] = math.Log(st.T)
 	f[StepUniform] = max(parts[1], 0) / max(parts[3], 1e-6)
-	f[StepNoise] = rise(s.rough) / st.kw
-	f[StepDrift] = (robust.MAD(s.p25[st.at:st.after]) - robust.MAD(s.p25[st.before:st.at])) / st.kw
-	f[StepStays] = st.stays
-	f[StepRatio] = math.Log(st.kw / max(between(s.mean, st.before, st.at), 0.05))
-	f[StepKW] = math.Log(max(st.kw, 0.01))
+	f[StepNoise] = rise(s.rough) / st.Rise
+	f[StepDrift] = (robust.MAD(s.p25[st.At:st.After]) - robust.MAD(s.p25[st.Before:st.At])) / st.Rise
+	f[StepStays] = st.Stays
+	f[StepRatio] = math.Log(st.Rise / max(between(s.mean, st.Before, st.At), 0.05))
+	f[StepKW] = math.Log(max(st.Rise, 0.01))
 }
 
 func (m *Measures) measureLevel(subject *sdk.Subject, from int) {

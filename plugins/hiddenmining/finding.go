@@ -15,7 +15,7 @@ func finding(w *sdk.Window, s *sdk.Subject, m *Measures, v *verdict, p float64) 
 		FirstDay: w.FirstDay + sdk.Date(m.s.day[0]), LastDay: w.FirstDay + sdk.Date(m.s.day[len(m.s.day)-1]),
 	}
 	if m.stepped() {
-		f.FirstDay = w.FirstDay + sdk.Date(m.s.day[m.st.at])
+		f.FirstDay = w.FirstDay + sdk.Date(m.s.day[m.st.At])
 	}
 	f.Reason, f.AlsoReasons = reasons(m, s)
 	f.ExcessKWhMonth = m.excessKWhMonth(s)
@@ -85,7 +85,7 @@ func (m *Measures) excessKWhMonth(s *sdk.Subject) float64 {
 	kw := 0.0
 	switch {
 	case m.stepped():
-		kw = m.st.kw * max(m.st.stays, 1)
+		kw = m.st.Rise * max(m.st.Stays, 1)
 	case home(s):
 		kw = m.baseKW - homeBase(s)/2
 	default:
@@ -99,7 +99,7 @@ func (m *Measures) words(f Factor, s *sdk.Subject) string {
 	x := m.Factors[f]
 	switch f {
 	case StepSignificance:
-		return fmt.Sprintf("The base load rose by %.2f kW at its clearest change, %.1f times what the load's own wandering produces.", m.st.kw, math.Exp(x))
+		return fmt.Sprintf("The base load rose by %.2f kW at its clearest change, %.1f times what the load's own wandering produces.", m.st.Rise, math.Exp(x))
 	case StepUniform:
 		return fmt.Sprintf("Through the parts of the day the rise is %.0f %% even: night, morning, daytime and evening rose alike.", 100*x)
 	case StepNoise:
@@ -111,7 +111,7 @@ func (m *Measures) words(f Factor, s *sdk.Subject) string {
 	case StepRatio:
 		return fmt.Sprintf("The rise is %.0f %% of the mean load before it.", 100*math.Exp(x))
 	case StepKW:
-		return fmt.Sprintf("The rise is %.2f kW.", m.st.kw)
+		return fmt.Sprintf("The rise is %.2f kW.", m.st.Rise)
 	case BaseHome:
 		return fmt.Sprintf("The base load of %.2f kW is %.1f times what homes and neighbours hardly exceed (%.2f kW).", m.baseKW, math.Exp(x), homeBase(s))
 	case BaseOther:

@@ -104,7 +104,7 @@ func (m *Measures) hourlyStep(p *profile) {
 	best := math.Inf(-1)
 	var at, span int
 	var rise float64
-	for _, sp := range spans {
+	for _, sp := range [...]int{7, 14, 28} {
 		if n < sp+5 {
 			continue
 		}
@@ -182,7 +182,7 @@ func (m *Measures) dailyNotch(p *profile) {
 	n := len(p.hours)
 	from := 0
 	if m.stepped() {
-		from = m.st.at
+		from = m.st.At
 	}
 	from = min(from, n-3)
 	type edgeStat struct{ median, spread float64 }

@@ -43,3 +43,20 @@ func TestProperties(t *testing.T) {
 		}
 	})
 }
+
+func TestFindStep(t *testing.T) {
+	series := make([]float64, 60)
+	for i := range series {
+		series[i] = 1 + 0.05*math.Sin(float64(i)*1.7)
+		if i >= 37 {
+			series[i] += 2
+		}
+	}
+	s, ok := FindStep(series, 0.005)
+	if !ok || s.At != 37 || math.Abs(s.Rise-2) > 0.1 || s.T < 10 || math.Abs(s.Stays-1) > 0.1 {
+		t.Errorf("step %+v, want one of 2 at 37", s)
+	}
+	if _, ok := FindStep(series[:9], 0.005); ok {
+		t.Error("a step in nine days")
+	}
+}
