@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 
+	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/internal/dueprocess"
 )
 
@@ -59,4 +60,18 @@ func reasonsOf(c *Case) []string {
 		reasons = append(append(reasons, f.Reason), f.Detail.AlsoReasons...)
 	}
 	return reasons
+}
+
+// OpenFor names the measures that would be open today for a usage point of a
+// detection run, whether or not it has a case; mildest first. Nothing is stored.
+func (s *Service) OpenFor(r *detect.Result, a *detect.Assessment) ([]string, error) {
+	now := s.clock().UTC()
+	candidate := fromAssessment(r, a)
+	body := candidate.opening
+	body.PolicyHash, body.Findings = s.policy.Hash, candidate.findings
+	c, err := Fold([]Event{{CaseID: CaseID(now.In(s.location).Year(), 1), Seq: 1, Type: Opened, At: now, By: Program, Opened: &body}})
+	if err != nil {
+		return nil, err
+	}
+	return dueprocess.Evaluate(s.facts(c), s.policy, now).OpenMeasures(), nil
 }
