@@ -15,13 +15,13 @@ import (
 
 // pymodbus starts the independent peer and returns its address. Debian's own
 // interpreter is named in full: another may come first in PATH.
-func pymodbus(t testing.TB) string {
+func pymodbus(t testing.TB, args ...string) string {
 	t.Helper()
 	const python, mend = "/usr/bin/python3", "apt-get install python3-pymodbus python3-serial python3-serial-asyncio"
 	if out, err := exec.Command(python, "-c", "import pymodbus").CombinedOutput(); err != nil {
 		t.Fatalf("no pymodbus to test against (%v: %s); %s", err, out, mend)
 	}
-	cmd := exec.Command(python, "-W", "ignore", "testdata/peer/server.py")
+	cmd := exec.Command(python, append([]string{"-W", "ignore", "testdata/peer/server.py"}, args...)...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -63,15 +63,19 @@ const peerPoints = `
     - {quantity: current_a, table: input, address: 100, encoding: float32, order: DCBA}`
 
 func TestPymodbusSuite(t *testing.T) {
-	drivertest.Run(t, drivertest.Harness{
-		New: func(testing.TB) drivers.Driver {
-			return New(Options{MinBackoff: 50 * time.Millisecond, MaxBackoff: 400 * time.Millisecond})
-		},
-		Upstream: pymodbus(t),
-		URL:      func(hostPort string) string { return "modbus://" + hostPort + "/1" },
-		Profile:  testProfile(t, peerPoints),
-		NaN:      testProfile(t, "\n    - {quantity: current_b, table: holding, address: 40, encoding: float32}"),
-	})
+	for scheme, args := range map[string][]string{schemeTCP: nil, schemeRTUOverTCP: {"rtu"}} {
+		t.Run(scheme, func(t *testing.T) {
+			drivertest.Run(t, drivertest.Harness{
+				New: func(testing.TB) drivers.Driver {
+					return New(Options{MinBackoff: 50 * time.Millisecond, MaxBackoff: 400 * time.Millisecond})
+				},
+				Upstream: pymodbus(t, args...),
+				URL:      func(hostPort string) string { return scheme + "://" + hostPort + "/1" },
+				Profile:  testProfile(t, peerPoints),
+				NaN:      testProfile(t, "\n    - {quantity: current_b, table: holding, address: 40, encoding: float32}"),
+			})
+		})
+	}
 }
 
 func TestPymodbusValues(t *testing.T) {

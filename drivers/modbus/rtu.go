@@ -115,7 +115,7 @@ func (c *rtuConn) drain() error {
 	var buf [256]byte
 	var readErr error
 	err = raw.Read(func(fd uintptr) bool {
-		for {
+		for range 64 {
 			n, err := syscall.Read(int(fd), buf[:])
 			switch {
 			case errors.Is(err, syscall.EINTR):
@@ -130,6 +130,8 @@ func (c *rtuConn) drain() error {
 				return true
 			}
 		}
+		readErr = errors.New("it never stops sending")
+		return true
 	})
 	return errors.Join(err, readErr)
 }

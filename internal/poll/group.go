@@ -70,7 +70,7 @@ func (p *Poller) read(ctx context.Context, turn due) {
 	p.metrics.lateness(began.Sub(turn.at))
 	readings, err := d.session.Read(ctx)
 	ended := p.cfg.Now()
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return // cut short by the poller's own end: nothing is known of the device
 	}
 	if len(readings) == 0 {

@@ -1,5 +1,6 @@
 """A Modbus TCP server made with pymodbus, as a peer that shares no code with
-the driver. It prints its port, and ends when its standard input closes.
+the driver. It prints its port, and ends when its standard input closes. With
+the argument "rtu" it speaks RTU frames over TCP.
 
 Unit 1 has values in many encodings, unit 3 only two registers (everything
 else is an illegal address), and every other unit is silent.
@@ -10,6 +11,7 @@ import sys
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
 from pymodbus.server.async_io import ModbusTcpServer
+from pymodbus.transaction import ModbusRtuFramer, ModbusSocketFramer
 
 
 def words(data):
@@ -51,9 +53,11 @@ def main():
                               ir=ModbusSequentialDataBlock(0, [0]), zero_mode=True),
     }
 
+    framer = ModbusRtuFramer if "rtu" in sys.argv else ModbusSocketFramer
+
     async def serve():
-        server = ModbusTcpServer(ModbusServerContext(slaves=slaves, single=False), address=("127.0.0.1", 0),
-                                 ignore_missing_slaves=True)
+        server = ModbusTcpServer(ModbusServerContext(slaves=slaves, single=False), framer=framer,
+                                 address=("127.0.0.1", 0), ignore_missing_slaves=True)
         task = asyncio.ensure_future(server.serve_forever())
         await server.serving
         print(server.server.sockets[0].getsockname()[1], flush=True)
