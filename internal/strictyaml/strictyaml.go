@@ -12,7 +12,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // MaxBytes is the largest file that is read. Hand-edited files are far below.
@@ -62,7 +61,10 @@ func Decode(file string, data []byte, out any) (*Document, error) {
 		line, col := invalidUTF8(data)
 		return one(line, col, "not UTF-8; save the file as UTF-8")
 	}
-	parsed, err := parser.ParseBytes(data, 0)
+	if line, col, what := tooDeep(data); what != "" {
+		return one(line, col, "%s", what)
+	}
+	parsed, err := parse(data)
 	if err != nil {
 		line, col, msg := describe(err)
 		return one(line, col, "%s", msg)
@@ -76,9 +78,12 @@ func Decode(file string, data []byte, out any) (*Document, error) {
 		return one(pos.Line, pos.Column, "anchors and aliases are not read, since a few of them can expand without bound; write the value out")
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := decoder.Decode(out); err != nil {
+	if err := safely(func() error { return decoder.Decode(out) }); err != nil {
 		line, col, msg := describe(err)
 		if m := typeMismatch.FindStringSubmatch(msg); m != nil {
+			msg = fmt.Sprintf("%s stands here; give %s", inWords(m[1]), inWords(m[2]))
+		}
+		if m := unexpectedNode.FindStringSubmatch(msg); m != nil {
 			msg = fmt.Sprintf("%s stands here; give %s", inWords(m[1]), inWords(m[2]))
 		}
 		if key, ok := strings.CutPrefix(msg, "unknown field "); ok {
@@ -161,12 +166,19 @@ func parent(path string) string {
 // typeMismatch is how the YAML library words a value of the wrong type.
 var typeMismatch = regexp.MustCompile(`^cannot unmarshal (\S+) into Go .*of type (\S+)`)
 
+// unexpectedNode and duplicateKey are its words for a wrong shape and for a
+// key that is there twice.
+var (
+	unexpectedNode = regexp.MustCompile(`^(\S+) was used where (\S+) is expected`)
+	duplicateKey   = regexp.MustCompile(`^mapping key (".*") already defined at \[(.*)\]`)
+)
+
 // inWords names a type for a reader who does not program.
 func inWords(goType string) string {
 	switch {
 	case goType == "time.Duration":
 		return "a duration such as 500ms, 30s or 1h"
-	case strings.HasPrefix(goType, "[]"), goType == "slice":
+	case strings.HasPrefix(goType, "[]"), goType == "slice", goType == "sequence":
 		return "a list"
 	case strings.HasPrefix(goType, "map"):
 		return "a block of key: value lines"
@@ -189,7 +201,11 @@ func describe(err error) (line, col int, msg string) {
 		if t := located.GetToken(); t != nil && t.Position != nil {
 			line, col = t.Position.Line, t.Position.Column
 		}
-		return line, col, located.GetMessage()
+		msg = located.GetMessage()
+		if m := duplicateKey.FindStringSubmatch(msg); m != nil {
+			msg = fmt.Sprintf("key %s stands at %s already; keep one of them", m[1], m[2])
+		}
+		return line, col, msg
 	}
 	return 1, 1, strings.SplitN(err.Error(), "\n", 2)[0]
 }

@@ -18,7 +18,11 @@ func TestDecodeRefuses(t *testing.T) {
 		{"unknown key", "name: a\nnmae: b\n", "f.yaml:2:1: unknown key \"nmae\"; did you mean name?"},
 		{"nested unknown key", "items:\n  - url: x\n    uint: 3\n", "f.yaml:3:5: unknown key \"uint\"; did you mean unit?"},
 		{"wrong type", "name: a\nitems:\n  - unit: twelve\n", "f.yaml:3:11: "},
-		{"duplicate key", "name: a\nname: b\n", "f.yaml:2:1: "},
+		{"duplicate key", "name: a\nname: b\n", "f.yaml:2:1: key \"name\" stands at 1:1 already; keep one of them"},
+		{"value for a list", "name: a\nitems: 7\n", "f.yaml:2:8: a whole number stands here; give a list"},
+		{"endless dashes", "items: x\n" + strings.Repeat("- ", 100000) + "a\n", "f.yaml:2:1: many list dashes on one line"},
+		{"endless brackets", "items: " + strings.Repeat("[", 100000), "f.yaml:1:72: brackets nested deeper than 64 levels"},
+		{"endless indents", stairs(1000), "f.yaml:65:65: nested deeper than 64 levels"},
 		{"not UTF-8", "name: a\nname\xff: b\n", "f.yaml:2:5: not UTF-8"},
 		{"empty", "", "f.yaml:1:1: the file must hold exactly one"},
 		{"two documents", "name: a\n---\nname: b\n", "f.yaml:1:1: the file must hold exactly one"},
@@ -63,4 +67,13 @@ func FuzzDecode(f *testing.F) {
 			doc.Add("$.items[0].url", "x")
 		}
 	})
+}
+
+// stairs nests n keys, each a space deeper.
+func stairs(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
 }
