@@ -1,0 +1,76 @@
+# Gridwarden. `make help` lists what there is.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+GO            ?= go
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+INFLUXD       := v1.8.10
+GOLANGCI_LINT := v2.15.0
+
+# What may be set on the command line.
+TEST_FLAGS ?=
+TEST_PKGS  ?= ./...
+TIMEOUT    ?= 20m
+FUZZTIME   ?= 10s
+BENCHTIME  ?= 1s
+DEMO_FLAGS ?=
+
+BUILD := $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)"
+BIN   := $(CURDIR)/bin
+LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
+
+.PHONY: help build demo test peers bench fuzz lint fmt clean gridwarden gridsim
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: gridwarden gridsim bin/influxd ## bin/gridwarden, bin/gridsim, bin/influxd
+
+gridwarden gridsim:
+	@echo "building bin/$@"
+	@$(BUILD) -v -o bin/$@ ./cmd/$@ 2>&1 | .ci/progress
+
+# InfluxDB 1.8 is a program of its own: built from its module, never linked in.
+bin/influxd:
+	@echo "building bin/influxd $(INFLUXD) (once; about a minute)"
+	@mkdir -p bin
+	@GOFLAGS= GOBIN=$(BIN) $(GO) install -v -trimpath -ldflags "-X main.version=$(INFLUXD:v%=%)" \
+		github.com/influxdata/influxdb/cmd/influxd@$(INFLUXD) 2>&1 | .ci/progress
+
+demo: gridwarden bin/influxd ## a simulated district with everything running; console on port 8480
+	@exec bin/gridwarden demo $(DEMO_FLAGS)
+
+peers: bin/influxd ## what the tests talk to: Debian and npm packages, only where missing
+	@.ci/peers
+
+test: peers gridwarden gridsim ## vet and all tests with the race detector
+	$(GO) vet ./...
+	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) $(TEST_PKGS)
+
+bench: bin/influxd ## all benchmarks
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 60m $(TEST_PKGS)
+
+fuzz: ## every fuzz target for FUZZTIME
+	@.ci/fuzz $(FUZZTIME)
+
+lint: $(LINT) ## gofmt, go vet, staticcheck and the rules of .golangci.yml
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
+		if [ -n "$$unformatted" ]; then echo "not formatted; run make fmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(LINT) run ./...
+
+fmt: ## format the Go files
+	gofmt -w $$(git ls-files '*.go')
+
+$(LINT):
+	@echo "building golangci-lint $(GOLANGCI_LINT) (once; some minutes)"
+	@mkdir -p bin
+	@GOFLAGS= GOBIN=$(BIN) $(GO) install -v -trimpath \
+		github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT) 2>&1 | .ci/progress
+	@mv bin/golangci-lint $@
+
+clean: ## remove what the other targets have made here
+	rm -rf bin var scan-out
+	find . -name node_modules -type d -prune -exec rm -rf {} +
