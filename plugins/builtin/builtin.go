@@ -4,11 +4,13 @@
 package builtin
 
 import (
+	"github.com/gridwarden/gridwarden/plugins/energybalance"
 	"github.com/gridwarden/gridwarden/plugins/hiddenmining"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
+	"github.com/gridwarden/gridwarden/plugins/undersized"
 )
 
 // Detectors returns a new instance of each built-in detector, by name.
 func Detectors() []sdk.Detector {
-	return []sdk.Detector{hiddenmining.New()}
+	return []sdk.Detector{energybalance.New(), hiddenmining.New(), undersized.New()}
 }

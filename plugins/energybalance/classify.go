@@ -1,0 +1,160 @@
+package energybalance
+
+import (
+	"math"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk"
+	"github.com/gridwarden/gridwarden/plugins/sdk/robust"
+)
+
+// Log-odds that the balance gives a member.
+const (
+	balanced     = -0.7 // the area balances: two thefts in three would have shown
+	notPointedAt = -0.3 // something is missing, and this member's load does not point at itself
+	cleared      = -2.0 // the records are wrong about this member
+	maxSuspicion = 9.0
+	// someone is what an unexplained constant load says of each of the members:
+	// one time in two it is fed around a meter rather than tapped by nobody.
+	anyBypass = 0.5
+	// patternLimit is the daily variation beyond which a load is no machine
+	// that runs through but somebody's day.
+	patternLimit = 0.5
+)
+
+// account of one anomaly in words and numbers.
+type judgement struct {
+	c        *anomaly
+	reason   string
+	verdict  string
+	certain  float64 // log-odds that the finding on the transformer holds
+	suspects []suspicion
+}
+
+// suspicion is what the balance says of one member.
+type suspicion struct {
+	member   int
+	logOdds  float64
+	evidence []sdk.Evidence
+}
+
+// judge says what an anomaly is.
+func (b *balance) judge(c *anomaly, fine *area, residual []float64) judgement {
+	j := judgement{c: c, certain: min(3+c.gain/20, 8)}
+	switch c.kind {
+	case lamps:
+		j.reason, j.verdict = "unrecorded_street_light", sdk.VerdictRecordsError
+	case portion:
+		switch {
+		case c.size < -0.6:
+			j.reason, j.verdict = "member_not_here", sdk.VerdictRecordsError
+		case c.size < 0:
+			j.reason, j.verdict = "over_registration", sdk.VerdictRecordsError
+		default:
+			j.suspects = b.fractional(c)
+			j.reason, j.verdict = "fractional_theft", sdk.VerdictTheft
+			if len(j.suspects) == 0 || j.suspects[0].logOdds < suspected {
+				// It follows somebody's rhythm but no member's load well enough: a
+				// customer whom the records place elsewhere, or an unmetered one.
+				j.unknownCustomer()
+			}
+		}
+	default:
+		if c.pattern > patternLimit {
+			j.unknownCustomer()
+			break
+		}
+		j.suspects = b.bypass(c, fine, residual)
+		j.reason, j.verdict = "unmetered_load", sdk.VerdictUnmeteredLoad
+		if len(j.suspects) > 0 && j.suspects[0].logOdds >= suspected {
+			j.reason, j.verdict = "bypass_theft", sdk.VerdictTheft
+		}
+	}
+	return j
+}
+
+// suspected is the log-odds from which a member is named: a likelihood ratio
+// of 30, which makes one in a hundred one in four.
+const suspected = 3.4
+
+func (j *judgement) unknownCustomer() {
+	j.suspects = nil
+	if j.c.stepped {
+		j.reason, j.verdict = "unmetered_load", sdk.VerdictUnmeteredLoad
+	} else {
+		j.reason, j.verdict = "customer_missing_in_records", sdk.VerdictRecordsError
+	}
+}
+
+// fractional weighs the members whose load the missing energy is proportional
+// to: how much of the deviation the best one takes away, how far it leads the
+// next, and whether its own reading fell when the theft began.
+func (b *balance) fractional(c *anomaly) []suspicion {
+	total := 0.0
+	for _, r := range c.rivals {
+		if r.size > 0 {
+			total += math.Exp(r.gain - c.gain)
+		}
+	}
+	var out []suspicion
+	for _, r := range c.rivals {
+		if r.size < minPortion {
+			continue
+		}
+		lead := math.Exp(r.gain-c.gain) / total
+		if lead < 0.02 {
+			continue
+		}
+		s := suspicion{member: r.member, logOdds: explained(c.share) + math.Log(lead)}
+		s.evidence = append(s.evidence, portionEvidence(b, c, r, s.logOdds))
+		if c.stepped && r.member == c.member {
+			fell := b.fell(r.member, c)
+			expect := 1 / (1 + r.size)
+			weight := 1.5 * (1 - 2*robust.Ramp(math.Abs(math.Log(fell/expect)), 0.1, 0.5))
+			if !math.IsNaN(fell) && r.size > 0.2 {
+				s.logOdds += weight
+				s.evidence = append(s.evidence, fellEvidence(fell, expect, weight))
+			}
+		}
+		s.logOdds = min(s.logOdds, maxSuspicion)
+		out = append(out, s)
+	}
+	return sorted(out)
+}
+
+// explained turns the share of the deviations that a member's load takes away
+// into log-odds. A stranger's load of similar rhythm takes away a third or so.
+func explained(share float64) float64 {
+	knots := [...][2]float64{{0.05, 0}, {0.2, 2}, {0.35, 4}, {0.5, 6}, {0.7, 8.5}, {1, 9}}
+	for i := 1; i < len(knots); i++ {
+		if share <= knots[i][0] {
+			low, high := knots[i-1], knots[i]
+			return low[1] + (high[1]-low[1])*max(share-low[0], 0)/(high[0]-low[0])
+		}
+	}
+	return maxSuspicion
+}
+
+// fell is the member's reading after the onset over that before.
+func (b *balance) fell(m int, c *anomaly) float64 {
+	kw, at := b.a.members[m].kw, c.from*b.a.perDay
+	span := 14 * b.a.perDay
+	return robust.Mean(kw[at:min(at+span, len(kw))]) / robust.Mean(kw[max(at-span, 0):at])
+}
+
+// bypass weighs the members for a constant load that may be fed around a meter.
+func (b *balance) bypass(c *anomaly, fine *area, residual []float64) []suspicion {
+	logOdds, hits := b.pointers(fine, c, residual)
+	any := math.Log(anyBypass / float64(len(fine.members)) / 0.01)
+	var out []suspicion
+	for m, l := range logOdds {
+		if hits[m] == 0 {
+			continue
+		}
+		weight := min(l+any, maxSuspicion)
+		if weight <= 0 {
+			continue
+		}
+		out = append(out, suspicion{member: m, logOdds: weight, evidence: []sdk.Evidence{outageEvidence(c, hits[m], weight)}})
+	}
+	return sorted(out)
+}
