@@ -21,6 +21,16 @@ type console struct {
 // New returns the handler of every page, the static assets, login and logout,
 // /events, /healthz and /readyz. It starts no goroutine.
 func New(cfg Config) (http.Handler, error) {
+	c, err := newConsole(cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Requests that change something are refused when they come from another
+	// origin; together with SameSite=Lax no token is needed.
+	return c.recovered(c.secured(http.NewCrossOriginProtection().Handler(c.routes()))), nil
+}
+
+func newConsole(cfg Config) (*console, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -33,9 +43,7 @@ func New(cfg Config) (http.Handler, error) {
 	if c.pages, err = parsePages(c.funcs()); err != nil {
 		return nil, err
 	}
-	// Requests that change something are refused when they come from another
-	// origin; together with SameSite=Lax no token is needed.
-	return c.recovered(c.secured(http.NewCrossOriginProtection().Handler(c.routes()))), nil
+	return c, nil
 }
 
 func newSessions(cfg *Config) *scs.SessionManager {

@@ -20,7 +20,7 @@ func plainTick(v float64) string {
 	if v == math.Trunc(v) {
 		return whole(v)
 	}
-	return group(strconv.FormatFloat(v, 'f', -1, 64))
+	return group(strconv.FormatFloat(v, 'g', 3, 64)) // three figures also hide what binary fractions leave behind
 }
 
 // clock writes a slot of a grid of n as "18:30".

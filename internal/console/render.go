@@ -122,8 +122,7 @@ func (c *console) funcs() template.FuncMap {
 		"href":      href,
 		"short":     func(n int, s string) string { return clip(s, n) },
 		"plural":    plural,
-		"inc":       func(i int) int { return i + 1 },
-		"floor":     math.Floor,
+		"who":       who,
 	}
 }
 

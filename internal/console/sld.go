@@ -224,6 +224,7 @@ func (c *console) drawCell(canvas *chart.Canvas, r transformerRow, x, y float64)
 		class = "cell stale"
 	}
 	canvas.Open(href("transformers", r.TransformerID), cellLabel(r))
+	defer canvas.Close()
 	canvas.Cell(class, x, y, cellW, cellH)
 	canvas.Text("id-t", x+9, y+16, clip(r.TransformerID, 12))
 	canvas.Text("e", x+cellW-9, y+16, withUnit(whole(r.RatedKVA), "kVA"))
@@ -248,7 +249,7 @@ func (c *console) drawCell(canvas *chart.Canvas, r transformerRow, x, y float64)
 	canvas.Rect("stale-bar", x+9, y+24, cellW-18, 9)
 	text := "no live data"
 	if r.Age != "" {
-		text = "no data, " + r.Age
+		text = r.Age + " old"
 	}
 	canvas.Text("t-ink", x+9, y+51, text)
 	if known(r.LoadNow) {

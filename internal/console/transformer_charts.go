@@ -110,7 +110,11 @@ func loadTitle(x, load []float64, top float64) string {
 		}
 	}
 	if n := len(daysOver); n > 0 {
-		return "Above its rating on " + plural(n, "day", "days") + " of seven; highest " + withUnit(whole(top), "%")
+		days := "on " + plural(n, "day", "days") + " of seven"
+		if n == loadDays {
+			days = "on every day"
+		}
+		return "Above its rating " + days + "; highest " + withUnit(whole(top), "%")
 	}
 	return "Never above its rating; highest " + withUnit(whole(top), "%")
 }

@@ -182,20 +182,28 @@ const (
 )
 
 // peers are other customers of the same declared use, or of the same category
-// where the use was not recognised. Of many, an even sample is read.
+// where the use was not recognised or too few have it. Of many, an even sample
+// is read.
 func (c *console) peers(ctx context.Context, s *state, d *pointData, end curve.Date) (peerGroup, error) {
 	var g peerGroup
 	if s.network == nil || d.cust == nil || d.point == nil {
 		return g, nil
 	}
-	byUse := d.cust.DeclaredUse != "" && d.cust.DeclaredUse != "other"
-	var candidates []*grid.UsagePoint
+	var sameUse, sameCategory []*grid.UsagePoint
 	for _, u := range s.network.UsagePointsAt(c.cfg.Clock()) {
 		cust := s.network.Customer(u.CustomerID)
-		if cust == nil || u.ID == d.point.ID || cust.Category != d.cust.Category || byUse && cust.DeclaredUse != d.cust.DeclaredUse {
+		if cust == nil || u.ID == d.point.ID || cust.Category != d.cust.Category {
 			continue
 		}
-		candidates = append(candidates, u)
+		sameCategory = append(sameCategory, u)
+		if cust.DeclaredUse == d.cust.DeclaredUse {
+			sameUse = append(sameUse, u)
+		}
+	}
+	byUse := len(sameUse) >= peersMin && d.cust.DeclaredUse != "" && d.cust.DeclaredUse != "other"
+	candidates := sameCategory
+	if byUse {
+		candidates = sameUse
 	}
 	if len(candidates) < peersMin {
 		return g, nil
@@ -221,13 +229,9 @@ func (c *console) peers(ctx context.Context, s *state, d *pointData, end curve.D
 	if g.count < peersMin {
 		return peerGroup{}, nil
 	}
-	what := string(d.cust.Category) + " customers"
+	g.words = count(g.count) + " " + string(d.cust.Category) + " customers"
 	if byUse {
-		what = "of the same declared use"
-	}
-	g.words = count(g.count) + " peers " + what
-	if !byUse {
-		g.words = count(g.count) + " " + what
+		g.words = count(g.count) + " customers of the same declared use"
 	}
 	return g, nil
 }
@@ -251,6 +255,7 @@ func (c *console) describePoint(v *usagePointView, d *pointData, s *state) {
 		v.Rank = d.a.Rank
 		v.Ranked = len(s.result.ranked)
 		v.Chips = c.chips(d.a, d.cust)
+		v.Chips.Reasons = nil // the sentence says them
 	}
 	var facts []string
 	if d.cust != nil {

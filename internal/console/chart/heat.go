@@ -34,7 +34,11 @@ func (h Heat) Draw(f Frame) template.HTML {
 		for i, label := range h.XLabels {
 			x := left + (float64(i)+0.5)*w
 			c.Path("ax0", "M"+Coord(x)+" "+Coord(bottom)+"v4")
-			c.Text("m", x, bottom+16, label)
+			if x > c.W-20 {
+				c.Text("e", c.W-2, bottom+16, label)
+			} else {
+				c.Text("m", x, bottom+16, label)
+			}
 		}
 		for row, label := range h.YLabels {
 			c.Text("e", left-6, top+float64(row)*rh+4, label)
@@ -113,8 +117,13 @@ func bounds(columns [][]float64) []float64 {
 	return out
 }
 
-// roundTo rounds up to two significant figures, so that eight steps reach the highest value.
+// roundTo rounds up to a step that people count in, so that eight steps reach the highest value.
 func roundTo(v float64) float64 {
-	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
-	return math.Ceil(v/unit-1e-9) * unit
+	unit := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8} {
+		if v <= m*unit*(1+1e-9) {
+			return m * unit
+		}
+	}
+	return 10 * unit
 }

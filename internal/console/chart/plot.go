@@ -62,7 +62,13 @@ func (p *Plot) YAxis(label func(float64) string) {
 }
 
 // XTick labels a place on the x axis.
-func (p *Plot) XTick(v float64, label string) { p.Text("m", p.X.At(v), p.bottom+17, label) }
+func (p *Plot) XTick(v float64, label string) {
+	if x := p.X.At(v); x > p.W-20 {
+		p.Text("e", p.W-2, p.bottom+17, label) // at the very edge the middle of a label would be cut off
+	} else {
+		p.Text("m", x, p.bottom+17, label)
+	}
+}
 
 // XLine draws a vertical grid line.
 func (p *Plot) XLine(v float64) {
