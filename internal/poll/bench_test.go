@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -137,10 +138,18 @@ func pollFleet(t testing.TB, devices []drivers.Device, d time.Duration) (tot Tot
 	drv := modbus.New(modbus.Options{})
 	defer drv.Close()
 	var bad atomic.Int64
+	unit := make(map[string]float64, len(devices))
+	for _, dev := range devices {
+		u, err := strconv.Atoi(strings.TrimPrefix(dev.URL.Path, "/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit[dev.ID] = float64(u)
+	}
 	p, err := New(Config{Devices: devices, Drivers: drivers.NewRegistry(drv), Logger: quiet(), Sink: func(_ context.Context, list []meter.Reading) error {
-		for _, r := range list {
-			var g, u int
-			if _, err := fmt.Sscanf(r.DeviceID, "m-%d-%d", &g, &u); err != nil || r.Quality != meter.Good || r.Value < float64(u) || r.Value > float64(u)+5 {
+		for i := range list {
+			r := &list[i]
+			if u := unit[r.DeviceID]; r.Quality != meter.Good || r.Value < u || r.Value >= u+5 {
 				bad.Add(1)
 			}
 		}
