@@ -61,7 +61,7 @@ func newHousehold(seed uint64, rural bool) *household {
 	if h.habit == family {
 		h.size *= 1.3
 	}
-	h.standbyKW = logNormal(r, .066, .6)
+	h.standbyKW = logNormal(r, .055, .65)
 	h.lightKW = h.size * uniform(r, .05, .16)
 	h.mediaKW = h.size * uniform(r, .07, .2)
 	for range 1 + between(r, 0, 1) {
@@ -101,6 +101,17 @@ func newHousehold(seed uint64, rural bool) *household {
 }
 
 func (h *household) tanPhi() float64 { return tanOf(.95) }
+
+// lively is the household as busy as it is that day: people have good and bad
+// weeks, and days.
+func (h *household) lively(e *env, r *rand.Rand) *household {
+	day := *h
+	f := (1 + .22*smoothNoise(float64(e.date), 18, h.seed, streamVacation, 7)) * max(.5, 1+.13*r.NormFloat64())
+	for _, v := range []*float64{&day.size, &day.mediaKW, &day.lightKW, &day.cookKWh, &day.washWeek, &day.dishWeek, &day.waterKWh} {
+		*v *= f
+	}
+	return &day
+}
 
 // times are the turning points of a household's day, hours. Where leave is
 // after back nobody goes out.
@@ -165,7 +176,8 @@ func (h *household) away(date curve.Date) bool {
 
 func (h *household) add(e *env, r *rand.Rand, kw *dayKW) {
 	h.addCold(e, kw)
-	always := h.standbyKW + h.serverKW
+	// What is left plugged in changes over the months.
+	always := h.standbyKW*(1+.35*smoothNoise(float64(e.date), 40, h.seed, streamVacation, 8)) + h.serverKW
 	for i := range kw {
 		kw[i] += always
 	}
@@ -174,6 +186,7 @@ func (h *household) add(e *env, r *rand.Rand, kw *dayKW) {
 		return
 	}
 	t := h.routine(e, r)
+	h = h.lively(e, r)
 	h.addPresence(e, r, kw, t)
 	h.addHeating(e, r, kw, t, 18)
 	h.addMeals(e, r, kw, t)
