@@ -4,6 +4,7 @@
 package builtin
 
 import (
+	"github.com/gridwarden/gridwarden/plugins/declareduse"
 	"github.com/gridwarden/gridwarden/plugins/energybalance"
 	"github.com/gridwarden/gridwarden/plugins/hiddenmining"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
@@ -12,5 +13,5 @@ import (
 
 // Detectors returns a new instance of each built-in detector, by name.
 func Detectors() []sdk.Detector {
-	return []sdk.Detector{energybalance.New(), hiddenmining.New(), undersized.New()}
+	return []sdk.Detector{declareduse.New(), energybalance.New(), hiddenmining.New(), undersized.New()}
 }
