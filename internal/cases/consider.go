@@ -183,12 +183,18 @@ func fromTransformer(r *detect.Result, a *detect.TransformerAssessment) []candid
 	return out
 }
 
-// distinct takes findings over, each once.
+// distinct takes findings over, each once. Of two that are the same, the one
+// with evidence stays.
 func distinct(r *detect.Result, subject Subject, list []detect.Finding) []Finding {
 	var c Case
-	for _, f := range list {
-		if taken := newFinding(r, subject, f); !c.knows(taken) {
-			c.Findings = append(c.Findings, taken)
+	for _, wantEvidence := range []bool{true, false} {
+		for _, f := range list {
+			if (len(f.Evidence) > 0) != wantEvidence {
+				continue
+			}
+			if taken := newFinding(r, subject, f); !c.knows(taken) {
+				c.Findings = append(c.Findings, taken)
+			}
 		}
 	}
 	return c.Findings
