@@ -100,7 +100,7 @@ func Default() Config {
 		Site:      Site{Name: "Gridwarden", TimeZone: "UTC"},
 		DataDir:   "data",
 		Historian: Historian{Org: "gridwarden", Bucket: "telemetry"},
-		Detection: Detection{At: "03:30", LookbackDays: 60},
+		Detection: Detection{At: "03:30", LookbackDays: 400},
 		Risk:      Risk{Prior: 0.01},
 		Cases:     Cases{Threshold: 0.5, Policy: "generic"},
 		Plugins:   Plugins{Timeout: 10 * time.Minute},

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gridwarden/gridwarden/internal/config"
+	"github.com/gridwarden/gridwarden/internal/host"
+)
+
+const configFlagHelp = "configuration file"
+
+func newRun() *cobra.Command {
+	var file, level, influx string
+	cmd := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Run: poll, store, detect, keep cases, serve the console",
+		Long: `Polls the configured devices, keeps telemetry and curves, imports AMI exports as
+they appear, runs the detectors every night and whenever new days came, opens cases,
+and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.`,
+		Example: `  gridwarden run -c gridwarden.yaml
+  gridwarden run -c gridwarden.yaml --log debug
+  gridwarden run -c gridwarden.yaml --influxd bin/influxd   with an InfluxDB of its own`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file)
+			if err != nil {
+				return badInput{err}
+			}
+			logger, err := newLogger(cmd.ErrOrStderr(), level)
+			if err != nil {
+				return badInput{err}
+			}
+			return runHost(cmd.Context(), cmd.OutOrStdout(), cfg, host.Options{
+				Logger: logger, Version: version, Drivers: linkDrivers(), InfluxDB: influx,
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "gridwarden.yaml", configFlagHelp)
+	cmd.Flags().StringVar(&level, "log", "info", "log level: debug, info, warn or error")
+	cmd.Flags().StringVar(&influx, "influxd", "", "influxd 1.8 to run as a child where the configuration names no historian")
+	return cmd
+}
+
+func runHost(ctx context.Context, w io.Writer, cfg *config.Config, options host.Options) (err error) {
+	h, err := host.New(ctx, cfg, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	fmt.Fprintf(w, "Console on %s\n", h.Address())
+	users, err := h.Access().Users(ctx)
+	if err != nil {
+		return err
+	}
+	if len(users) == 0 {
+		fmt.Fprintln(w, "Nobody can log in yet; add a user with `gridwarden users add NAME --role admin -c FILE`.")
+	}
+	return h.Run(ctx)
+}
+
+// newLogger logs to w at the level.
+func newLogger(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log %q: give debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+func newCheck() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "check -c FILE",
+		Short: "Validate a configuration and all it names; start nothing",
+		Long: `Validates the configuration file, the registry, device profiles, devices and the
+policy pack. Errors are printed as FILE:LINE:COL: what is wrong; what would be right,
+and the exit code is 2.`,
+		Example: "  gridwarden check -c gridwarden.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file)
+			if err != nil {
+				return badInput{err}
+			}
+			linked := linkDrivers()
+			checked, err := host.Check(cfg, linked)
+			if err = errors.Join(err, linked.Close()); err != nil {
+				return badInput{err}
+			}
+			for _, warning := range checked.Warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %d devices, %d profiles, %d transformers, %d usage points, %d exports to import\n",
+				file, checked.Devices, checked.Profiles, checked.Transformers, checked.UsagePoints, checked.Exports)
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "gridwarden.yaml", configFlagHelp)
+	return cmd
+}
+
+// findInfluxDB looks for influxd beside the program, then in bin/ of the
+// working folder; "" where it is in neither.
+func findInfluxDB() string {
+	var candidates []string
+	if self, err := os.Executable(); err == nil {
+		candidates = append(candidates, filepath.Join(filepath.Dir(self), "influxd"))
+	}
+	candidates = append(candidates, filepath.Join("bin", "influxd"))
+	for _, path := range candidates {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	return ""
+}

@@ -1,0 +1,176 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/historian"
+	"github.com/gridwarden/gridwarden/internal/poll"
+	"github.com/gridwarden/gridwarden/internal/stream"
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// Names of the stream's durable consumers. They are stable: the stream
+// remembers under them how far each has come.
+const (
+	toHistorian = "historian"
+	toCurves    = "curves"
+)
+
+func (h *Host) openStream(ctx context.Context) (err error) {
+	h.stream, err = stream.Open(ctx, stream.Config{
+		Dir: filepath.Join(h.cfg.DataDir, "stream"), URL: h.cfg.Stream.URL,
+		Logger: h.log, Metrics: h.metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("stream: %w", err)
+	}
+	return nil
+}
+
+// openHistorian connects to the configured historian, or runs InfluxDB as a
+// child. Without either the program works on: telemetry waits in the stream.
+func (h *Host) openHistorian(ctx context.Context) error {
+	cfg := historian.Config{
+		URL: h.cfg.Historian.URL, Org: h.cfg.Historian.Org, Bucket: h.cfg.Historian.Bucket,
+		Logger: h.log, Metrics: h.metrics,
+	}
+	var err error
+	if cfg.Token, err = h.historianToken(); err != nil {
+		return err
+	}
+	if cfg.URL == "" && h.opts.InfluxDB != "" {
+		h.influx, err = historian.StartChild(ctx, historian.ChildConfig{
+			Binary: h.opts.InfluxDB, Dir: filepath.Join(h.cfg.DataDir, "influxdb"), Database: cfg.Bucket, Logger: h.log,
+		})
+		if err != nil {
+			return fmt.Errorf("historian: %w", err)
+		}
+		cfg.URL = h.influx.URL()
+	}
+	if cfg.URL == "" {
+		h.log.Warn("no historian: telemetry waits in the stream; name one in the configuration under historian.url")
+		return nil
+	}
+	if h.historian, err = historian.Open(cfg); err != nil {
+		return fmt.Errorf("historian: %w", err)
+	}
+	return nil
+}
+
+// historianToken reads the token from its file or environment variable; it is
+// never an argument and never logged.
+func (h *Host) historianToken() (string, error) {
+	if file := h.cfg.Historian.TokenFile; file != "" {
+		data, err := os.ReadFile(file) //nolint:gosec // the path comes from the configuration
+		if err != nil {
+			return "", fmt.Errorf("historian.token_file: %w", err)
+		}
+		return strings.TrimSpace(string(data)), nil
+	}
+	if name := h.cfg.Historian.TokenEnv; name != "" {
+		token := os.Getenv(name)
+		if token == "" {
+			return "", fmt.Errorf("historian.token_env: the environment variable %s is empty; set it", name)
+		}
+		return token, nil
+	}
+	return "", nil
+}
+
+func (h *Host) openCurves(context.Context) error {
+	var err error
+	h.accumulator, err = curve.NewAccumulator(curve.AccumulatorConfig{
+		Store: h.db.Curves(), Location: h.cfg.Location(), Clock: h.opts.Now, Logger: h.log, Metrics: h.metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("curves: %w", err)
+	}
+	return nil
+}
+
+func (h *Host) openPolling(context.Context) error {
+	configured, err := configuredDevices(h.cfg)
+	if err != nil {
+		return err
+	}
+	profiles, err := profilesOf(h.cfg, h.opts.Profiles...)
+	if err != nil {
+		return err
+	}
+	devices, err := resolveDevices(configured, profiles, h.opts.Drivers, h.Network(), h.opts.Now())
+	if err != nil {
+		return err
+	}
+	h.poller, err = poll.New(poll.Config{
+		Devices: devices, Drivers: h.opts.Drivers, Sink: h.stream.PublishReadings,
+		Logger: h.log, Metrics: h.metrics, Now: h.opts.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("polling: %w", err)
+	}
+	return nil
+}
+
+// feedHistorian moves readings from the stream to the historian until ctx ends.
+func (h *Host) feedHistorian(ctx context.Context) error {
+	if h.historian == nil {
+		return nil
+	}
+	if err := h.stream.ConsumeReadings(ctx, toHistorian, h.historian.Write); err != nil {
+		return fmt.Errorf("feed the historian: %w", err)
+	}
+	return nil
+}
+
+// feedCurves turns readings from the stream into meter-days until ctx ends.
+func (h *Host) feedCurves(ctx context.Context) error {
+	err := h.stream.ConsumeReadings(ctx, toCurves, func(ctx context.Context, readings []meter.Reading) error {
+		h.latest.accept(readings)
+		return h.accumulator.Accept(ctx, readings)
+	})
+	if err != nil {
+		return fmt.Errorf("build curves: %w", err)
+	}
+	return nil
+}
+
+// HistorianState says in a word how the historian does, and why where it does not.
+func (h *Host) HistorianState() (string, error) {
+	if h.historian == nil {
+		return historian.Missing, nil
+	}
+	return h.historian.State() //nolint:wrapcheck // names the engine already
+}
+
+// Backlog is the number of batches that wait in the stream for the historian.
+func (h *Host) Backlog(ctx context.Context) (int64, error) {
+	return h.stream.Backlog(ctx, toHistorian) //nolint:wrapcheck // names the stream already
+}
+
+// CountPoints counts the readings of a span of event time back from the
+// historian; counted is false where there is none.
+func (h *Host) CountPoints(ctx context.Context, from, to time.Time) (points int64, counted bool, err error) {
+	if h.historian == nil {
+		return 0, false, nil
+	}
+	points, err = h.historian.Count(ctx, from, to)
+	if err != nil {
+		return 0, false, fmt.Errorf("count points: %w", err)
+	}
+	return points, true, nil
+}
+
+// MarkPolls remembers the poll counts of now.
+func (h *Host) MarkPolls() poll.Mark { return h.poller.Mark() }
+
+// PollsSince returns the poll counts by driver since m.
+func (h *Host) PollsSince(m poll.Mark) map[string]poll.Totals {
+	totals, _ := h.poller.Since(m)
+	return totals
+}

@@ -1,0 +1,101 @@
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gridwarden/gridwarden/internal/cases"
+	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/detect"
+	"github.com/gridwarden/gridwarden/internal/dueprocess"
+	"github.com/gridwarden/gridwarden/internal/grid"
+	"github.com/gridwarden/gridwarden/internal/ingest"
+	"github.com/gridwarden/gridwarden/internal/registry"
+	"github.com/gridwarden/gridwarden/internal/tariff"
+)
+
+// MaxDays is the longest span that one scan judges; earlier days are left out.
+const MaxDays = 400
+
+// Options say what to scan against what.
+type Options struct {
+	Network    *grid.Network
+	Uses       *registry.Uses
+	Tariffs    *tariff.Book
+	Policy     *dueprocess.Policy
+	Evaluators []detect.Evaluator
+
+	Readings []string // files
+	Location *time.Location
+	Until    curve.Date // last day, inclusive; 0 is the last in the files
+	Prior    float64
+	Now      func() time.Time
+
+	Reading   func(ingest.Progress) // may be nil
+	Detecting func(detect.Progress) // called from several goroutines; may be nil
+}
+
+// Outcome is what a scan gives.
+type Outcome struct {
+	Import *ingest.Report
+	Result *detect.Result
+	// Open names the measures that are open today, by usage point.
+	Open map[string][]string
+}
+
+// ErrNoDays is returned where the files hold no meter-day of the span.
+var ErrNoDays = errors.New("the readings hold no day to judge; check --until, and that the files have data rows")
+
+// Run reads the export and judges it.
+func Run(ctx context.Context, o Options) (*Outcome, error) {
+	store := curve.NewMemory()
+	report, err := ingest.Into(ctx, ingest.Options{
+		Files: o.Readings, Location: o.Location, Until: o.Until, Network: o.Network, Progress: o.Reading,
+	}, store)
+	if err != nil {
+		return nil, fmt.Errorf("readings:\n%w", err)
+	}
+	first, last, ok, err := store.Span(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("readings: %w", err)
+	}
+	if !ok {
+		return nil, ErrNoDays
+	}
+	result, err := detect.Run(ctx, detect.Input{
+		Network: o.Network, Curves: store, First: max(first, last-MaxDays+1), Last: last, Location: o.Location,
+		Uses: o.Uses, Tariffs: o.Tariffs, Prior: o.Prior, Evaluators: o.Evaluators, Progress: o.Detecting, Now: o.Now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("detection: %w", err)
+	}
+	service, err := cases.NewService(cases.Config{
+		Store: cases.NewMemory(), Policy: o.Policy, Clock: o.Now, Location: o.Location,
+		Customer: func(id string) *grid.Customer { return o.Network.Customer(id) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("measures: %w", err)
+	}
+	open, err := OpenMeasures(service, result)
+	if err != nil {
+		return nil, err
+	}
+	return &Outcome{Import: report, Result: result, Open: open}, nil
+}
+
+// OpenMeasures names the measures that are open today for every usage point
+// of a result, mildest first.
+func OpenMeasures(service *cases.Service, r *detect.Result) (map[string][]string, error) {
+	open := make(map[string][]string, len(r.UsagePoints))
+	for i := range r.UsagePoints {
+		a := &r.UsagePoints[i]
+		measures, err := service.OpenFor(r, a)
+		if err != nil {
+			return nil, fmt.Errorf("measures of usage point %s: %w", a.UsagePointID, err)
+		}
+		open[a.UsagePointID] = measures
+	}
+	return open, nil
+}
