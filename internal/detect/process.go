@@ -82,10 +82,18 @@ func startProcess(ctx context.Context, launch LaunchConfig, command Command, pin
 	c.client = plugin.NewClient(config)
 	if err := c.start(); err != nil {
 		c.stop()
-		return nil, fmt.Errorf("it does not start: %w", c.lastly(err))
+		return nil, c.lastly(fmt.Errorf("it does not start: %w", plainly(err)))
 	}
 	c.pid = cmd.Process.Pid
 	return c, nil
+}
+
+// plainly shortens go-plugin's page of advice on a program that is no plugin.
+func plainly(err error) error {
+	if message, advice, _ := strings.Cut(err.Error(), "\n"); advice != "" {
+		return fmt.Errorf("it ended before it said how to reach it, or is no detector (%s)", strings.TrimSpace(message))
+	}
+	return err
 }
 
 // start brings the process up from a thread of its own, which stays until the
