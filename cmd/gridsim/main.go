@@ -4,7 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,7 +21,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], time.Now)
+	log.SetOutput(io.Discard) // the OPC UA library chats through package log
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, time.Now)
 	stop()
 	os.Exit(code)
 }
@@ -26,15 +30,17 @@ func main() {
 // usageError is an error in what the user asked for: exit code 2.
 type usageError struct{ error }
 
-func run(ctx context.Context, args []string, now func() time.Time) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, now func() time.Time) int {
 	root := newRoot(now)
 	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(root.ErrOrStderr(), "gridsim:", err)
-	if _, ok := err.(usageError); ok {
+	fmt.Fprintln(stderr, "gridsim:", err)
+	if usage := (usageError{}); errors.As(err, &usage) {
 		return 2
 	}
 	return 1

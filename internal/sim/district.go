@@ -26,8 +26,9 @@ type District struct {
 	lookalikes  []lookalike
 	listed      []listing
 
-	mu   sync.Mutex
-	envs map[curve.Date]*env
+	mu    sync.Mutex
+	envs  map[curve.Date]*env
+	tally *tally // of the whole history, once it was exported
 }
 
 const substationID = "SS-1"
@@ -73,6 +74,13 @@ func (d *District) env(date curve.Date) *env {
 		d.envs[date] = e
 	}
 	return e
+}
+
+// exported returns the sums of an earlier export, nil where there was none.
+func (d *District) exported() *tally {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tally
 }
 
 // number gives ids: usage points in the order in which they hang on the

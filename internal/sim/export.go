@@ -70,6 +70,7 @@ func (d *District) writeReadings(ctx context.Context, dir string, progress func(
 	defer transformers.close(&err)
 
 	total := int(d.last-d.first) + 1
+	sums := newTally(d)
 	for date := d.first; date <= d.last; date++ {
 		days, err := d.day(ctx, date)
 		if err != nil {
@@ -81,10 +82,14 @@ func (d *District) writeReadings(ctx context.Context, dir string, progress func(
 			}
 			transformers.row(a.meterID, date, &days[i].Metered, d.gap(hashString(a.id), date))
 		}
+		sums.add(d, date, days)
 		if progress != nil {
 			progress(int(date-d.first)+1, total)
 		}
 	}
+	d.mu.Lock()
+	d.tally = sums
+	d.mu.Unlock()
 	return nil
 }
 

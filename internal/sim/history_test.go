@@ -16,9 +16,11 @@ type history struct {
 	days []*areaDay
 }
 
-func (d *District) historyOf(a *area) *history {
+func (d *District) historyOf(a *area) *history { return d.lastDaysOf(a, int(d.last-d.first)+1) }
+
+func (d *District) lastDaysOf(a *area, n int) *history {
 	h := &history{d: d, a: a}
-	for date := d.first; date <= d.last; date++ {
+	for date := d.last - curve.Date(n) + 1; date <= d.last; date++ {
 		h.days = append(h.days, a.dayOf(d.seed, d.env(date)))
 	}
 	return h
@@ -84,8 +86,8 @@ func (d *District) story(t *testing.T, name string) story {
 	return story{}
 }
 
-// p95 is the 95th percentile of the loading of the last 30 days, without lo…
-// of the given points' loads.
+// p95 is the 95th percentile of the loading of the last 30 days, without
+// the given loads of points.
 func (h *history) p95(without map[int]load) float64 {
 	var all []float64
 	days := h.days[max(0, len(h.days)-30):]

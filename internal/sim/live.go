@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,54 +42,83 @@ type areaToday struct {
 // cumulated is energy since midnight at the start of each interval.
 type cumulated struct{ kwh, kvarh [intervals + 1]float64 }
 
+// tally sums up the registers of a history: by area, one for each point and
+// one more for the transformer's meter. week is the energy of the last seven days.
+type tally struct{ sums, week [][]registers }
+
+func newTally(d *District) *tally {
+	t := &tally{make([][]registers, len(d.areas)), make([][]registers, len(d.areas))}
+	for i, a := range d.areas {
+		t.sums[i] = make([]registers, len(a.points)+1)
+		t.week[i] = make([]registers, len(a.points)+1)
+		for k, p := range a.points {
+			t.sums[i][k] = registers{p.initial, p.initial * .3}
+		}
+		t.sums[i][len(a.points)] = registers{a.initial, a.initial * .3}
+	}
+	return t
+}
+
+// add adds one day of all areas, in the order of days.
+func (t *tally) add(d *District, date curve.Date, days []*areaDay) {
+	for i, day := range days {
+		for k := range t.sums[i] {
+			e := day.energy(k)
+			t.sums[i][k].kwh += e.kwh
+			t.sums[i][k].kvarh += e.kvarh
+			if date > d.last-7 && date <= d.last {
+				t.week[i][k].kwh += e.kwh
+				t.week[i][k].kvarh += e.kvarh
+			}
+		}
+	}
+}
+
+// skip adds days that are not computed, as the mean of the history's last week.
+func (t *tally) skip(d *District, days float64) {
+	days /= float64(min(7, d.last-d.first+1))
+	for i := range t.sums {
+		for k := range t.sums[i] {
+			t.sums[i][k].kwh += t.week[i][k].kwh * days
+			t.sums[i][k].kvarh += t.week[i][k].kvarh * days
+		}
+	}
+}
+
+func (t *tally) clone() *tally {
+	c := &tally{slices.Clone(t.sums), slices.Clone(t.week)}
+	for i := range c.sums {
+		c.sums[i], c.week[i] = slices.Clone(c.sums[i]), slices.Clone(c.week[i])
+	}
+	return c
+}
+
 // newLive sums the registers up to the start of the day of now. Days between
 // the history and that day are computed up to a month; a longer gap is filled
 // with the mean of the history's last week.
 func newLive(ctx context.Context, d *District, now time.Time) (*live, error) {
 	l := &live{d: d, anchor: curve.DateOf(now.UTC())}
-	sums := make([][]registers, len(d.areas))
-	week := make([][]registers, len(d.areas))
-	for i, a := range d.areas {
-		sums[i] = make([]registers, len(a.points)+1)
-		week[i] = make([]registers, len(a.points)+1)
-		for k, p := range a.points {
-			sums[i][k] = registers{p.initial, p.initial * .3}
-		}
-		sums[i][len(a.points)] = registers{a.initial, a.initial * .3}
+	t, next := newTally(d), d.first
+	if known := d.exported(); known != nil && l.anchor > d.last {
+		t, next = known.clone(), d.last+1
 	}
-	computed := min(l.anchor-1, d.last+31)
-	if l.anchor-1 > d.last+31 {
-		computed = d.last
+	until := l.anchor - 1
+	if until > d.last+31 {
+		until = d.last
 	}
-	for date := d.first; date <= computed; date++ {
-		days, err := d.day(ctx, date)
+	for ; next <= until; next++ {
+		days, err := d.day(ctx, next)
 		if err != nil {
 			return nil, err
 		}
-		for i, day := range days {
-			for k := range sums[i] {
-				e := day.energy(k)
-				sums[i][k].kwh += e.kwh
-				sums[i][k].kvarh += e.kvarh
-				if date > computed-7 {
-					week[i][k].kwh += e.kwh
-					week[i][k].kvarh += e.kvarh
-				}
-			}
-		}
+		t.add(d, next, days)
 	}
-	if gap := float64(l.anchor - 1 - computed); gap > 0 {
-		span := float64(min(7, computed-d.first+1))
-		for i := range sums {
-			for k := range sums[i] {
-				sums[i][k].kwh += week[i][k].kwh / span * gap
-				sums[i][k].kvarh += week[i][k].kvarh / span * gap
-			}
-		}
+	if gap := float64(l.anchor - 1 - until); gap > 0 {
+		t.skip(d, gap)
 	}
 	for i, a := range d.areas {
 		l.areas = append(l.areas, &areaLive{
-			a: a, start: map[curve.Date][]registers{l.anchor: sums[i]}, days: make(map[curve.Date]*areaToday),
+			a: a, start: map[curve.Date][]registers{l.anchor: t.sums[i]}, days: make(map[curve.Date]*areaToday),
 		})
 	}
 	return l, nil

@@ -86,6 +86,22 @@ func TestRegisterHoldsTheHistory(t *testing.T) {
 	}
 }
 
+// TestRegistersAfterAnExport are those that are summed up without one.
+func TestRegistersAfterAnExport(t *testing.T) {
+	now := time.Date(2026, 5, 3, 8, 1, 2, 0, time.UTC)
+	before := liveOf(t, district(t, 6, "2026-04-30", 10), now)
+	d := district(t, 6, "2026-04-30", 10)
+	export(t, d)
+	for range 2 {
+		after := liveOf(t, d, now)
+		for i := range d.areas {
+			if a, b := before.atTransformer(i, now).kwh, after.atTransformer(i, now).kwh; a != b {
+				t.Fatalf("%s stands at %v kWh, after an export at %v kWh", d.areas[i].id, a, b)
+			}
+		}
+	}
+}
+
 // TestLiveFarFromTheHistory: a district whose history ended long ago, or has
 // not ended yet, is served too, and registers only rise.
 func TestLiveFarFromTheHistory(t *testing.T) {
