@@ -64,12 +64,12 @@ func WithLocation(loc *time.Location) Option {
 // every use is "other"). The error is a *textfile.Problems that lists
 // everything that is wrong; the network is nil then.
 func LoadDir(dir string, uses *Uses, opts ...Option) (*grid.Network, *Report, error) {
-	l := &loader{dir: dir, uses: uses, location: time.UTC, report: &Report{Rows: map[string]int{}}}
+	l := &loader{dir: dir, uses: uses, location: time.UTC, report: &Report{Rows: map[string]int{}}, partial: map[string]bool{}}
 	for _, opt := range opts {
 		opt(l)
 	}
 	for _, t := range l.tables() {
-		l.read(t)
+		l.partial[t.name] = !l.read(t)
 	}
 	l.checkReferences()
 	if err := l.problems.Err(); err != nil {
@@ -89,6 +89,7 @@ type loader struct {
 	problems textfile.Problems
 	report   *Report
 	places   places
+	partial  map[string]bool // files of which rows could not be read
 }
 
 // place is where a record was written, for problems found later.
@@ -99,7 +100,7 @@ type place struct {
 
 // places are aligned with the slices of records.
 type places struct {
-	transformers, customers, usagePoints, assignments, unmetered []place
+	transformers, customers, usagePoints, assignments, unmetered, calendar []place
 }
 
 // table is one file: its columns and what makes a record of a row.
@@ -136,39 +137,43 @@ func (l *loader) find(name string) string {
 	return ""
 }
 
-func (l *loader) read(t table) {
+// read reads one table; it reports whether every row came through.
+func (l *loader) read(t table) bool {
 	path := l.find(t.name)
 	if path == "" {
 		if t.required {
 			l.problems.Add(filepath.Join(l.dir, t.name), 0, "is not there", "a registry folder holds transformers.csv, customers.csv and usage_points.csv")
 		}
-		return
+		return !t.required
 	}
 	src, err := textfile.Open(path)
 	if err != nil {
 		l.problems.AddError(path, err)
-		return
+		return false
 	}
 	defer func() { _ = src.Close() }()
 	lines := textfile.NewLines(path, src)
-	l.readLines(t, path, lines)
+	whole := l.readLines(t, path, lines)
 	if err := lines.Err(); err != nil {
 		l.problems.AddError(path, err)
+		return false
 	}
+	return whole
 }
 
-func (l *loader) readLines(t table, path string, lines *textfile.Lines) {
+func (l *loader) readLines(t table, path string, lines *textfile.Lines) bool {
 	if !lines.Next() {
 		if lines.Err() == nil {
 			l.problems.Add(path, 1, "the file is empty", "its first line names the columns")
 		}
-		return
+		return false
 	}
 	header := textfile.ParseHeader(path, lines.Text(), t.columns, &l.problems)
 	if header == nil {
-		return
+		return false
 	}
 	r := &row{loader: l, file: path, header: header}
+	whole := true
 	for lines.Next() {
 		if len(lines.Text()) == 0 {
 			continue
@@ -177,15 +182,21 @@ func (l *loader) readLines(t table, path string, lines *textfile.Lines) {
 		fields, err := textfile.SplitCSV(lines.Text(), r.fields[:0])
 		if err != nil {
 			l.problems.Add(path, r.line, err.Error(), "")
+			whole = false
 			continue
 		}
 		r.fields = fields
 		if len(fields) != header.Width {
 			l.problems.Add(path, r.line, fmt.Sprintf("has %d fields, the header has %d", len(fields), header.Width),
 				"give every column a field; quote texts that hold a comma")
+			whole = false
 			continue
 		}
 		t.row(r)
 		l.report.Rows[t.name]++
 	}
+	if t.required && whole && l.report.Rows[t.name] == 0 {
+		l.report.warn(textfile.Problem{File: path, What: "holds no record", Mend: "export it again if there should be some"})
+	}
+	return whole
 }

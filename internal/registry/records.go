@@ -187,6 +187,7 @@ func (l *loader) calendarDay(r *row) {
 	}
 	l.records.Calendar = append(l.records.Calendar, grid.CalendarDay{
 		Date: date.String(), Kind: r.code("kind", false, "holiday", "workday"), Name: r.text("name")})
+	l.places.calendar = append(l.places.calendar, r.place())
 }
 
 var unmeteredColumns = textfile.Columns{Required: []string{"transformer_id", "kind", "kw", "hours"}}

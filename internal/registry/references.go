@@ -51,8 +51,8 @@ func (l *loader) unique(column, file string, n int, at func(int) (string, place)
 }
 
 func (l *loader) mustKnow(known map[string]place, column, id, file string, where place) {
-	if _, ok := known[id]; ok || id == "" {
-		return
+	if _, ok := known[id]; ok || id == "" || l.partial[file] {
+		return // what a partial file holds is not known
 	}
 	mend := "add it to " + file + " or correct it"
 	if len(known) <= 10_000 { // proposing costs a pass over all of them
@@ -141,9 +141,10 @@ func (l *loader) checkReferenceData() {
 	l.records.Weather = kept
 
 	days := make(map[string]string, len(l.records.Calendar))
-	for _, d := range l.records.Calendar {
+	for i, d := range l.records.Calendar {
 		if kind, ok := days[d.Date]; ok && kind != d.Kind {
-			l.problems.Add("calendar.csv", 0, fmt.Sprintf("date %s is both %s and %s", d.Date, kind, d.Kind), "give it one kind")
+			where := l.places.calendar[i]
+			l.problems.Add(where.file, where.line, fmt.Sprintf("date %s is both %s and %s", d.Date, kind, d.Kind), "give it one kind")
 		}
 		days[d.Date] = d.Kind
 	}

@@ -76,7 +76,7 @@ func (r *row) number(column string, low, high float64, unit string) float64 {
 // positive returns a number above zero that must be there.
 func (r *row) positive(column string, high float64, unit string) float64 {
 	if r.text(column) == "" {
-		r.problem(column+" is empty", "give it in "+unit)
+		r.problem(column+" is empty", strings.TrimSpace("give a number above 0 "+unit))
 		return 0
 	}
 	before := r.loader.problems.Len()
@@ -92,7 +92,7 @@ func (r *row) ratio(column string) float64 {
 	if r.text(column) == "" {
 		return 0
 	}
-	return r.positive(column, 1e6, "1")
+	return r.positive(column, 1e6, "")
 }
 
 // code returns a field that must be one of the known codes; empty is allowed

@@ -155,11 +155,11 @@ func Quote(s string) string {
 
 // Nearest returns the candidate closest to s by edit distance, "" where none is near.
 func Nearest(s string, candidates []string) string {
-	if len(s) > 64 {
-		return ""
+	if len(s) < 3 || len(s) > 64 {
+		return "" // anything is near to a letter or two
 	}
 	s = strings.ToLower(s)
-	best, bestDistance := "", 1+max(2, len(s)/3)
+	best, bestDistance := "", 1+max(1, len(s)/3)
 	for _, c := range candidates {
 		if d := distance(s, strings.ToLower(c)); d < bestDistance {
 			best, bestDistance = c, d
