@@ -14,8 +14,14 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// timeout is what the suite sets for one request.
-const timeout = 400 * time.Millisecond
+// timeout is what the suite sets for one request; bounded is what it allows a
+// read beyond that on a busy machine. patience is a timeout that only an
+// early end can undercut.
+const (
+	timeout  = 400 * time.Millisecond
+	bounded  = 2*timeout + 2*time.Second
+	patience = 20 * time.Second
+)
 
 // Harness is a driver with a peer to test it against.
 type Harness struct {
@@ -118,7 +124,8 @@ func checkGood(t *testing.T, dev *drivers.Device, readings []meter.Reading, befo
 	t.Helper()
 	want := dev.Profile.Quantities()
 	if len(readings) != len(want) {
-		t.Fatalf("%d readings for %d points", len(readings), len(want))
+		t.Errorf("%d readings for %d points", len(readings), len(want))
+		return
 	}
 	for i, r := range readings {
 		switch {
@@ -177,8 +184,8 @@ func (h *Harness) absent(t *testing.T) {
 		began := time.Now()
 		readings, err := s.Read(t.Context())
 		checkFailed(t, &dev, readings, err)
-		if took := time.Since(began); took > 3*timeout {
-			t.Errorf("took %v", took)
+		if took := time.Since(began); took > bounded {
+			t.Errorf("took %v with a timeout of %v", took, timeout)
 		}
 	}
 }
@@ -194,7 +201,7 @@ func (h *Harness) silent(t *testing.T) {
 	began := time.Now()
 	readings, err := s.Read(t.Context())
 	checkFailed(t, &dev, readings, err)
-	if took := time.Since(began); took > 3*timeout {
+	if took := time.Since(began); took > bounded {
 		t.Errorf("took %v with a timeout of %v", took, timeout)
 	}
 	p.Stall(false)
@@ -204,6 +211,7 @@ func (h *Harness) silent(t *testing.T) {
 func (h *Harness) cancelled(t *testing.T) {
 	p := NewProxy(t, h.Upstream)
 	dev := h.device(t, "cancelled", p.Addr(), h.Profile)
+	dev.Timeout = patience
 	s := open(t, h.driver(t), dev)
 	if _, err := s.Read(t.Context()); err != nil {
 		t.Fatal(err)
@@ -213,7 +221,7 @@ func (h *Harness) cancelled(t *testing.T) {
 	defer cancel()
 	began := time.Now()
 	_, err := s.Read(ctx)
-	if err == nil || time.Since(began) > timeout*3/4 {
+	if err == nil || time.Since(began) > patience/4 {
 		t.Errorf("took %v: %v", time.Since(began), err)
 	}
 	p.Stall(false)
