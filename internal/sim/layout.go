@@ -97,7 +97,7 @@ func newPoint(seed, n uint64, kind string) *point {
 	case "farm":
 		p.loads, p.estimateKW, p.ripple = []load{newFarm(r)}, 9, .15
 	case "greenhouse":
-		p.loads, p.estimateKW = []load{&greenhouse{uniform(r, 8, 18), uniform(r, .5, 1.5), uniform(r, 0, 24)}}, 18
+		p.loads, p.estimateKW = []load{&greenhouse{uniform(r, 8, 18), uniform(r, .5, 1.5), uniform(r, 3.5, 6)}}, 18
 	case "cold_store":
 		p.loads, p.estimateKW = []load{newColdStore(r)}, 22
 	case "telecom_mast":

@@ -103,7 +103,7 @@ func newAllHoursShop(r *rand.Rand) *roundTheClock {
 }
 
 func newPetrolStation(r *rand.Rand) *roundTheClock {
-	return &roundTheClock{kw: uniform(r, 4, 7), swing: .15, rough: .12, nightKW: uniform(r, 2, 4), coolKWK: .1, pf: .93}
+	return &roundTheClock{kw: uniform(r, 4, 7), swing: .15, rough: .12, nightKW: uniform(r, .8, 1.8), coolKWK: .1, pf: .93}
 }
 
 func newWaterPump(r *rand.Rand) *roundTheClock {
@@ -120,7 +120,7 @@ func (s *roundTheClock) add(e *env, r *rand.Rand, kw *dayKW) {
 	}
 }
 
-// greenhouse grows under lamps for 16 hours a day.
+// greenhouse lengthens the day with lamps to 16 hours, from the small hours on.
 type greenhouse struct{ lampKW, pumpKW, from float64 }
 
 func (g *greenhouse) tanPhi() float64 { return tanOf(.95) }
