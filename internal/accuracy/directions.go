@@ -7,7 +7,7 @@ func Directions() []Direction {
 	return []Direction{
 		{hm.StepSignificance, 1}, {hm.StepUniform, 1}, {hm.StepNoise, -1}, {hm.StepDrift, -1},
 		{hm.StepStays, 0}, {hm.StepRatio, 1}, {hm.StepKW, 1},
-		{hm.BaseHome, 1}, {hm.BaseOther, 1}, {hm.FlatLevel, 1}, {hm.LowerFlat, -1},
+		{hm.BaseHome, 1}, {hm.FlatLevel, 1}, {hm.LowerFlat, -1},
 		{hm.NightDay, 0}, {hm.Notch, 1}, {hm.Roughness, -1}, {hm.DayToDay, -1}, {hm.WeekendRatio, -1},
 		{hm.HourlySignificance, 1}, {hm.HourlyEven, -1}, {hm.OnsetEdge, 1}, {hm.NotchDepth, 1}, {hm.NotchRegular, -1},
 	}

@@ -13,13 +13,14 @@ type Sample struct {
 	Example
 	Kind  string // "none", "mine", or the kind of flat load
 	Host  int    // number of the host load, for cross-validation by host
-	Home  bool
+	Home  bool // declared as a dwelling
+	Big   bool // a business or public building
 	Truth Truth
 }
 
 // Samples takes every host several times, at differing length, resolution and
 // share of missing data, adds a mine, a legitimate flat load or nothing, and
-// measures it. Weights give the flat loads 8 % of what is innocent.
+// measures it. Homes serve as hosts of small businesses too.
 func Samples(rng *rand.Rand, hosts []Load, repeats int, curves bool) []Sample {
 	var out []Sample
 	for host := range hosts {
@@ -29,12 +30,11 @@ func Samples(rng *rand.Rand, hosts []Load, repeats int, curves bool) []Sample {
 			if m, ok := measure(rng, &l, curves); ok {
 				out = append(out, Sample{
 					Example: Example{Factors: m.Factors, Mine: l.Truth.Mine},
-					Kind:    kind, Host: host, Home: l.DeclaredUse == "dwelling", Truth: l.Truth,
+					Kind:    kind, Host: host, Home: l.DeclaredUse == "dwelling", Big: hosts[host].DeclaredUse != "dwelling", Truth: l.Truth,
 				})
 			}
 		}
 	}
-	weigh(out)
 	return out
 }
 
@@ -50,6 +50,9 @@ func vary(rng *rand.Rand, host *Load) Load {
 	}
 	if rng.IntN(4) == 0 {
 		lose(rng, &l)
+	}
+	if l.DeclaredUse == "dwelling" && rng.IntN(4) == 0 {
+		l.DeclaredUse, l.Category = "shop", "commercial"
 	}
 	return l
 }
@@ -92,26 +95,61 @@ func measure(rng *rand.Rand, l *Load, curves bool) (hiddenmining.Measures, bool)
 	return hiddenmining.Measure(w, 0)
 }
 
-// weigh lets homes and others count alike, and within each the innocent and
-// the mines; a flat load counts 8 % of the innocent.
-func weigh(samples []Sample) {
+// Priors of the classes among what is innocent. Of the flat loads that a
+// customer has to declare, one in five is not.
+const (
+	flatShare  = 0.08
+	undeclared = 0.2
+)
+
+// declarable are the flat loads that go with a declared use of their own.
+func declarable(kind string) bool {
+	return kind == "cold_store" || kind == "telecom_mast" || kind == "data_room" || kind == "shop_24h"
+}
+
+// Weigh gives each sample the weight of its kind among customers whose
+// declared use is not flat by nature; homes, small businesses and buildings
+// count alike.
+func Weigh(samples []Sample) {
 	type class struct {
-		kind string
-		home bool
+		kind      string
+		home, big bool
 	}
-	of := func(s *Sample) class {
-		if s.Kind == "none" || s.Kind == "mine" {
-			return class{s.Kind, s.Home}
-		}
-		return class{"flat", s.Home}
-	}
-	share := map[string]float64{"none": 0.92, "flat": 0.08, "mine": 1}
 	counts := map[class]float64{}
+	of := func(s *Sample) class { return class{s.Kind, s.Home, s.Big} }
 	for i := range samples {
 		counts[of(&samples[i])]++
 	}
+	each := flatShare / float64(len(FlatKinds()))
 	for i := range samples {
-		c := of(&samples[i])
-		samples[i].Weight = share[c.kind] / counts[c]
+		share := each
+		switch {
+		case samples[i].Kind == "mine":
+			share = 1
+		case samples[i].Kind == "none":
+			share = 1 - flatShare
+		case declarable(samples[i].Kind):
+			share *= undeclared
+		}
+		samples[i].Weight = share / counts[of(&samples[i])]
+	}
+}
+
+// WeighDeclared gives each sample its weight among customers whose declared
+// use is flat by nature: mines against flat loads alone.
+func WeighDeclared(samples []Sample) {
+	counts := map[string]float64{}
+	for i := range samples {
+		counts[samples[i].Kind]++
+	}
+	for i := range samples {
+		switch {
+		case samples[i].Kind == "mine":
+			samples[i].Weight = 1 / counts["mine"]
+		case samples[i].Kind == "none":
+			samples[i].Weight = 0.1 / counts["none"]
+		case declarable(samples[i].Kind) && samples[i].Kind != "data_room":
+			samples[i].Weight = 0.3 / counts[samples[i].Kind]
+		}
 	}
 }

@@ -38,8 +38,10 @@ func HostSamples(rng *rand.Rand, hosts []Load, repeats int, curves bool) []Sampl
 		}
 	}
 	samples := append(Samples(rng, short, repeats, curves), Samples(rng, long, 4*repeats, curves)...)
-	for i := len(samples) - 1; i >= 0 && !samples[i].Home; i-- {
-		samples[i].Host += len(short)
+	for i := range samples {
+		if samples[i].Big {
+			samples[i].Host += len(short)
+		}
 	}
 	return samples
 }

@@ -22,7 +22,6 @@ const (
 	StepRatio        Factor = "step_ratio"        // ln of the rise over the mean load before
 	StepKW           Factor = "step_kw"           // ln of the rise in kW
 	BaseHome         Factor = "base_home"         // ln of base load over that of homes
-	BaseOther        Factor = "base_other"        // ln of base energy over the declared use's
 	FlatLevel        Factor = "flat_level"        // share of hours within ±3 %
 	LowerFlat        Factor = "lower_flat"        // (median − lowest) over the median
 	NightDay         Factor = "night_day"         // ln of night over daytime load
@@ -99,8 +98,6 @@ func (m *Measures) measureLevel(subject *sdk.Subject, from int) {
 	base := max(m.baseKW, 0.01)
 	if home(subject) {
 		f[BaseHome] = math.Log(base / homeBase(subject))
-	} else if high := subject.Number(sdk.AttrExpectedHighKWh); high > 0 {
-		f[BaseOther] = math.Log(base * 24 / high)
 	}
 	f[FlatLevel] = between(s.flat, from, n)
 	f[LowerFlat] = (between(s.p50, from, n) - between(s.min, from, n)) / max(between(s.p50, from, n), 0.01)

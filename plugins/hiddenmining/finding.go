@@ -114,8 +114,6 @@ func (m *Measures) words(f Factor, s *sdk.Subject) string {
 		return fmt.Sprintf("The rise is %.2f kW.", m.st.Rise)
 	case BaseHome:
 		return fmt.Sprintf("The base load of %.2f kW is %.1f times what homes and neighbours hardly exceed (%.2f kW).", m.baseKW, math.Exp(x), homeBase(s))
-	case BaseOther:
-		return fmt.Sprintf("The base load alone takes %.0f %% of the daily energy that the declared use takes at most.", 100*math.Exp(x))
 	case FlatLevel:
 		return fmt.Sprintf("%.0f %% of the hours lie within ±3 %% of the day's median.", 100*x)
 	case LowerFlat:

@@ -2,7 +2,6 @@ package hiddenmining
 
 import (
 	"github.com/gridwarden/gridwarden/plugins/sdk"
-	"github.com/gridwarden/gridwarden/plugins/sdk/robust"
 )
 
 // verdict is the evidence on one subject: pieces that add up to the
@@ -27,21 +26,40 @@ const (
 )
 
 // Log-odds of what the records say. They come from counting, not from a fit:
-// with four of five flat uses declared rightly and one miner in thirty hiding
-// behind such a declaration, a declaration is 25 times as usual of the
-// innocent, of which half is granted, as records are only mostly right.
+// about as many miners hide behind the declaration of a flat use as there are
+// innocent ones among all customers, so that the declaration itself says
+// little; but it makes the load compare with its like.
 const (
-	declaredFlatLogOdds = -2.5
+	declaredFlatLogOdds = -0.5
 	registeredLogOdds   = -5.0
 	unregisteredLogOdds = 1.0 // data centres without the registration are a known cover
 	maxListedLogOdds    = 1.5
 	listedShare         = 0.5 // of what the load itself says
+	// oversize is how many times the declared use's usual highest energy a load
+	// may take and still be explained by the declaration.
+	oversize = 2.0
 )
+
+// explainedByUse reports whether the declared use is flat by nature and large
+// enough for the load. A data centre is explained by its registration alone.
+func explainedByUse(m *Measures, s *sdk.Subject) bool {
+	if !s.Flag(sdk.AttrExpectedFlat) || s.Text(sdk.AttrDeclaredUse) == "data_centre" {
+		return false
+	}
+	high := s.Number(sdk.AttrExpectedHighKWh)
+	return !(high > 0) || 24*m.meanKW <= oversize*high
+}
 
 func judge(m *Measures, s *sdk.Subject) verdict {
 	var v verdict
+	flat := explainedByUse(m, s)
 	card := dailyCard()
-	if m.raw {
+	switch {
+	case flat && m.raw:
+		card = declaredHourlyCard()
+	case flat:
+		card = declaredDailyCard()
+	case m.raw:
 		card = hourlyCard()
 	}
 	v.add(noSign, card.Base)
@@ -74,13 +92,8 @@ func (v *verdict) weighRecords(m *Measures, s *sdk.Subject) {
 		v.add(registered, registeredLogOdds)
 	case s.Text(sdk.AttrDeclaredUse) == "data_centre":
 		v.add(unregistered, unregisteredLogOdds)
-	case s.Flag(sdk.AttrExpectedFlat):
-		// A declaration explains a load of the declared size.
-		share := 1.0
-		if high := s.Number(sdk.AttrExpectedHighKWh); high > 0 {
-			share = 1 - robust.Ramp(24*m.meanKW/high, 1, 2.5)
-		}
-		v.add(declaredFlat, share*declaredFlatLogOdds)
+	case explainedByUse(m, s):
+		v.add(declaredFlat, declaredFlatLogOdds)
 	}
 	if s.Flag(sdk.AttrListedIP) && v.total > 0 {
 		v.add(listed, min(maxListedLogOdds, listedShare*v.total))

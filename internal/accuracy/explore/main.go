@@ -16,6 +16,7 @@ func main() {
 	raw := len(os.Args) > 1 && os.Args[1] == "raw"
 	rng := rand.New(rand.NewPCG(1, 7))
 	all := accuracy.HostSamples(rng, hosts, 6, raw)
+	accuracy.Weigh(all)
 	score := make([]float64, len(all))
 	for fold := range 3 {
 		var tr []accuracy.Example
@@ -48,16 +49,16 @@ func main() {
 	}
 	flatf := func(e *accuracy.Sample) bool { return e.Kind != "none" && e.Kind != "mine" }
 	for _, b := range []bool{true, false} {
-		none := sel(func(e *accuracy.Sample) bool { return e.Kind == "none" && e.Home == b })
-		flat := sel(func(e *accuracy.Sample) bool { return flatf(e) && e.Home == b })
-		mine := sel(func(e *accuracy.Sample) bool { return e.Mine && e.Home == b })
-		step := sel(func(e *accuracy.Sample) bool { return e.Mine && e.Home == b && e.Truth.FromDay > 0 })
-		day0 := sel(func(e *accuracy.Sample) bool { return e.Mine && e.Home == b && e.Truth.FromDay == 0 })
+		none := sel(func(e *accuracy.Sample) bool { return e.Kind == "none" && e.Big != b })
+		flat := sel(func(e *accuracy.Sample) bool { return flatf(e) && e.Big != b })
+		mine := sel(func(e *accuracy.Sample) bool { return e.Mine && e.Big != b })
+		step := sel(func(e *accuracy.Sample) bool { return e.Mine && e.Big != b && e.Truth.FromDay > 0 })
+		day0 := sel(func(e *accuracy.Sample) bool { return e.Mine && e.Big != b && e.Truth.FromDay == 0 })
 		small := sel(func(e *accuracy.Sample) bool {
-			return e.Mine && e.Home == b && e.Truth.FromDay > 0 && e.Truth.Ratio < .25
+			return e.Mine && e.Big != b && e.Truth.FromDay > 0 && e.Truth.Ratio < .25
 		})
 		big := sel(func(e *accuracy.Sample) bool {
-			return e.Mine && e.Home == b && e.Truth.FromDay > 0 && e.Truth.Ratio > .25
+			return e.Mine && e.Big != b && e.Truth.FromDay > 0 && e.Truth.Ratio > .25
 		})
 		fmt.Printf("home %v: mine/none %.3f  step %.3f (small %.3f big %.3f) day0 %.3f | mine/flat %.3f", b, accuracy.AUC(mine, none), accuracy.AUC(step, none), accuracy.AUC(small, none), accuracy.AUC(big, none), accuracy.AUC(day0, none), accuracy.AUC(mine, flat))
 		over := func(v []float64) int {
@@ -71,7 +72,7 @@ func main() {
 		}
 		fmt.Printf(" | none>4.6 %d/%d flats %d/%d mines %d/%d\n", over(none), len(none), over(flat), len(flat), over(mine), len(mine))
 		for _, k := range accuracy.FlatKinds() {
-			fl := sel(func(e *accuracy.Sample) bool { return e.Kind == k && e.Home == b })
+			fl := sel(func(e *accuracy.Sample) bool { return e.Kind == k && e.Big != b })
 			fmt.Printf("   %s %.3f", k, accuracy.AUC(mine, fl))
 		}
 		fmt.Println()

@@ -42,15 +42,21 @@ func run(homes, others string, seed uint64, repeats int, ridge float64) error {
 	for _, card := range []struct {
 		name, what string
 		curves     bool
+		weigh      func([]accuracy.Sample)
 	}{
-		{"dailyCard", "weighs the factors of daily features", false},
-		{"hourlyCard", "weighs the factors of daily features and raw curve", true},
+		{"dailyCard", "weighs daily features where the declared use is not flat by nature", false, accuracy.Weigh},
+		{"hourlyCard", "weighs daily features and raw curve where the declared use is not flat by nature", true, accuracy.Weigh},
+		{"declaredDailyCard", "weighs daily features against other loads of flat declared uses", false, accuracy.WeighDeclared},
+		{"declaredHourlyCard", "weighs daily features and raw curve against other loads of flat declared uses", true, accuracy.WeighDeclared},
 	} {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		samples := accuracy.HostSamples(rng, hosts, repeats, card.curves)
-		examples := make([]accuracy.Example, len(samples))
+		card.weigh(samples)
+		var examples []accuracy.Example
 		for i := range samples {
-			examples[i] = samples[i].Example
+			if samples[i].Weight > 0 {
+				examples = append(examples, samples[i].Example)
+			}
 		}
 		write(&out, card.name, card.what, accuracy.Train(examples, accuracy.Directions(), ridge))
 	}
