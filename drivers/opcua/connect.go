@@ -40,6 +40,7 @@ func (d *dialer) own() (*Identity, error) {
 // connection is one open session with what was learned about the server.
 type connection struct {
 	client *opcua.Client
+	lost   <-chan struct{}       // closed when the connection broke
 	nodes  map[string]*ua.NodeID // by text, resolved against this server's namespaces
 	limit  int                   // nodes of one read
 }
@@ -56,8 +57,15 @@ func (d *dialer) dial(ctx context.Context, s settings) (c *connection, err error
 			c, err = nil, fmt.Errorf("connect to %s: the server breaks the protocol (%v); check its certificate and version", s.url, r)
 		}
 	}()
+	lost := make(chan struct{})
+	var once sync.Once
+	changed := func(state opcua.ConnState) {
+		if state == opcua.Disconnected || state == opcua.Closed {
+			once.Do(func() { close(lost) })
+		}
+	}
 	opts := []opcua.Option{
-		opcua.AutoReconnect(false), opcua.DialTimeout(d.opts.Connect), opcua.RequestTimeout(d.opts.Connect),
+		opcua.AutoReconnect(false), opcua.StateChangedFunc(changed), opcua.DialTimeout(d.opts.Connect), opcua.RequestTimeout(d.opts.Connect),
 		opcua.ApplicationName("Gridwarden"), opcua.ApplicationURI(applicationURI), opcua.SessionTimeout(time.Minute),
 	}
 	if s.none {
@@ -77,7 +85,7 @@ func (d *dialer) dial(ctx context.Context, s settings) (c *connection, err error
 		closeClient(client)
 		return nil, fmt.Errorf("connect to %s: %w", s.url, err)
 	}
-	c = &connection{client: client, nodes: make(map[string]*ua.NodeID), limit: maxNodes}
+	c = &connection{client: client, lost: lost, nodes: make(map[string]*ua.NodeID), limit: maxNodes}
 	c.learnLimit(ctx)
 	return c, nil
 }

@@ -139,7 +139,7 @@ func (e *endpoint) runSubscription(list []*subscriber, working func()) error {
 		return fmt.Errorf("subscribe at %s: %w", e.settings.url, err)
 	}
 	working()
-	return e.pump(notes, m, watchdog)
+	return e.pump(conn.lost, notes, m, watchdog)
 }
 
 // point is the place of a monitored item: its client handle is an index into
@@ -194,8 +194,9 @@ func item(node *ua.NodeID, handle uint32, sampling time.Duration) *ua.MonitoredI
 	return it
 }
 
-// pump delivers notifications until the subscription fails or is silent.
-func (e *endpoint) pump(notes <-chan *opcua.PublishNotificationData, points []point, watchdog time.Duration) error {
+// pump delivers notifications until the connection is lost or the
+// subscription fails or is silent.
+func (e *endpoint) pump(lost <-chan struct{}, notes <-chan *opcua.PublishNotificationData, points []point, watchdog time.Duration) error {
 	timer := time.NewTimer(watchdog)
 	defer timer.Stop()
 	for {
@@ -204,6 +205,8 @@ func (e *endpoint) pump(notes <-chan *opcua.PublishNotificationData, points []po
 			return e.ctx.Err()
 		case <-e.hub.changed:
 			return errChanged
+		case <-lost:
+			return fmt.Errorf("the connection to %s was lost", e.settings.url)
 		case <-timer.C:
 			return fmt.Errorf("the subscription at %s has been silent for %v; connecting anew", e.settings.url, watchdog)
 		case n := <-notes:
