@@ -3,7 +3,6 @@ package detect
 import (
 	"cmp"
 	"slices"
-	"sort"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/risk"
@@ -38,22 +37,28 @@ func assessUsagePoints(in *Input, b *builder, judged []*judgement, hazards map[s
 		}
 		out = append(out, a)
 	}
-	sort.SliceStable(out, func(i, k int) bool {
-		x, y := &out[i], &out[k]
-		if (len(x.Findings) > 0) != (len(y.Findings) > 0) {
-			return len(x.Findings) > 0
+	RankQueue(out)
+	return out
+}
+
+// RankQueue puts usage points in the order of the queue and numbers those with
+// a finding: they come first, by priority; the others follow by risk.
+func RankQueue(points []Assessment) {
+	slices.SortStableFunc(points, func(x, y Assessment) int {
+		if a, b := len(x.Findings) > 0, len(y.Findings) > 0; a != b {
+			if a {
+				return -1
+			}
+			return 1
 		}
-		if len(x.Findings) == 0 {
-			return x.UsagePointID < y.UsagePointID
-		}
-		return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(y.Risk, x.Risk), cmp.Compare(x.UsagePointID, y.UsagePointID)) < 0
+		return cmp.Or(cmp.Compare(y.Priority, x.Priority), cmp.Compare(y.Risk, x.Risk), cmp.Compare(x.UsagePointID, y.UsagePointID))
 	})
-	for i := range out {
-		if len(out[i].Findings) > 0 {
-			out[i].Rank = i + 1
+	for i := range points {
+		points[i].Rank = 0
+		if len(points[i].Findings) > 0 {
+			points[i].Rank = i + 1
 		}
 	}
-	return out
 }
 
 // assessment fills in what the records and the load say of a point.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/grid"
-	"github.com/gridwarden/gridwarden/plugins/sdk"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -78,28 +77,13 @@ func (m *memory) put(t testing.TB, meterID string, date curve.Date, loc *time.Lo
 	n := int(end.Sub(start) / (15 * time.Minute))
 	d := curve.Day{MeterID: meterID, Date: date, Start: start.UTC(), Interval: 15 * time.Minute,
 		Other: map[meter.Quantity][]float32{meter.VoltageA: make([]float32, n), meter.PowerFactor: make([]float32, n)}}
-	var f curve.Features
-	for i := range f {
-		f[i] = float32(math.NaN())
-	}
-	var sum, night float64
 	for i := range n {
 		kw := power(i)
 		d.EnergyKWh = append(d.EnergyKWh, kw/4)
 		d.Quality = append(d.Quality, meter.Good)
 		d.Other[meter.VoltageA][i], d.Other[meter.PowerFactor][i] = 230, 0.97
-		sum += kw / 4
-		if i < 20 {
-			night += kw / 20
-		}
 	}
-	set := func(name sdk.Feature, v float64) { f[columnOf(name)] = float32(v) }
-	set(sdk.EnergyKWh, sum)
-	set(sdk.MeanKW, sum/24)
-	set(sdk.NightKW, night)
-	set(sdk.GoodShare, 1)
-	set(sdk.EstimatedShare, 0)
-	if err := m.PutDays(context.Background(), []curve.Day{d}, []curve.Features{f}); err != nil {
+	if err := m.PutDays(context.Background(), []curve.Day{d}, []curve.Features{curve.Compute(&d)}); err != nil {
 		t.Fatal(err)
 	}
 }

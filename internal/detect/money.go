@@ -35,11 +35,7 @@ func (a *Assessment) value(in *Input) {
 }
 
 func pastTheMeter(reason string) bool {
-	switch reason {
-	case sdk.ReasonTheft, sdk.ReasonUnderRegistration, sdk.ReasonBypass:
-		return true
-	}
-	return false
+	return reason == sdk.ReasonFractionalTheft || reason == sdk.ReasonBypassTheft
 }
 
 // typicalPrice is what a kWh costs on the customer's tariff at an ordinary

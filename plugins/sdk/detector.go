@@ -70,11 +70,11 @@ type Finding struct {
 	Metrics        map[string]float64 // further measured values by name: hot_spot_max_c, loading_p95_pct …
 }
 
-// Reasons for which the host values the excess as energy that was never billed.
+// Reasons for which the host values the excess as energy that went past the
+// meter and was never billed.
 const (
-	ReasonTheft             = "theft"              // past the meter, the kind not told apart
-	ReasonUnderRegistration = "under_registration" // the meter counts a share only
-	ReasonBypass            = "bypass"             // a load fed around the meter
+	ReasonFractionalTheft = "fractional_theft" // the meter counts a share only
+	ReasonBypassTheft     = "bypass_theft"     // a load fed around the meter
 )
 
 // Verdicts of a transformer finding. "ok" and "no_meter" are the host's to give.
