@@ -87,7 +87,7 @@ opens cases that people decide.`,
 	})
 	root.AddCommand(
 		newDemo(), newRun(), newCheck(), newScan(), newProbe(),
-		newPlugins(), newCases(), newUsers(), newVersion(),
+		newPlugins(), newCases(), newUsers(), newRegistry(), newVersion(),
 	)
 	argumentsAreInput(root)
 	return root

@@ -14,6 +14,9 @@ import (
 // redrawInterval bounds how often a progress line is drawn.
 const redrawInterval = 100 * time.Millisecond
 
+// shownWarnings is how many warnings of a kind are printed.
+const shownWarnings = 5
+
 // progressLine shows long work on standard error: one line that is redrawn on
 // a terminal, a line a step elsewhere. Its methods are safe for concurrent use.
 type progressLine struct {
@@ -72,7 +75,11 @@ func (p *progressLine) warn(warnings ...string) {
 	if len(warnings) > 0 {
 		p.finish()
 	}
-	for _, w := range warnings {
+	for i, w := range warnings {
+		if i == shownWarnings {
+			fmt.Fprintf(p.w, "  … and %d more warnings\n", len(warnings)-i)
+			break
+		}
 		fmt.Fprintln(p.w, "  warning:", w)
 	}
 }

@@ -83,7 +83,7 @@ func (l *loader) customer(r *row) {
 	if list := r.text("protected"); list != "" {
 		c.Protected = l.protected(r, list)
 	}
-	if l.tariffs != nil && !l.tariffs[c.TariffID] {
+	if c.TariffID != "" && l.tariffs != nil && !l.tariffs[c.TariffID] {
 		known := make([]string, 0, len(l.tariffs))
 		for id := range l.tariffs {
 			known = append(known, id)

@@ -57,19 +57,16 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("readings:\n%w", err)
 	}
-	first, last, ok, err := store.Span(ctx)
+	list, err := eras(ctx, store)
 	if err != nil {
-		return nil, fmt.Errorf("readings: %w", err)
+		return nil, err
 	}
-	if !ok {
-		return nil, ErrNoDays
-	}
-	result, err := detect.Run(ctx, detect.Input{
-		Network: o.Network, Curves: store, First: max(first, last-MaxDays+1), Last: last, Location: o.Location,
-		Uses: o.Uses, Tariffs: o.Tariffs, Prior: o.Prior, Evaluators: o.Evaluators, Progress: o.Detecting, Now: o.Now,
-	})
+	result, err := judge(ctx, detect.Input{
+		Network: o.Network, Curves: store, Location: o.Location, Uses: o.Uses, Tariffs: o.Tariffs,
+		Prior: o.Prior, Evaluators: o.Evaluators, Progress: o.Detecting, Now: o.Now,
+	}, list)
 	if err != nil {
-		return nil, fmt.Errorf("detection: %w", err)
+		return nil, err
 	}
 	service, err := cases.NewService(cases.Config{
 		Store: cases.NewMemory(), Policy: o.Policy, Clock: o.Now, Location: o.Location,
