@@ -18,7 +18,7 @@ const attempts = 8
 const recordsErrorVerdict = sdk.VerdictRecordsError
 
 // recordsReasons are reason codes that speak of the records, not of the customer.
-var recordsReasons = [...]string{recordsErrorVerdict, "wrong_mapping", "mapping_doubt"}
+var recordsReasons = [...]string{recordsErrorVerdict, "wrong_mapping", "mapping_doubt", "member_not_here", "over_registration"}
 
 // areaVerdicts are the verdicts that open a case about the transformer itself.
 var areaVerdicts = [...]struct {

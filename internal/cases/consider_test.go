@@ -91,6 +91,8 @@ func TestOpensAtTheThreshold(t *testing.T) {
 		{"finding without evidence", func(a *detect.Assessment) { a.Findings[0].Evidence = nil }, 0},
 		{"records in doubt", func(a *detect.Assessment) { a.Findings[0].Reason = "records_error" }, 0},
 		{"mapping in doubt beside", func(a *detect.Assessment) { a.Findings[0].AlsoReasons = []string{"mapping_doubt"} }, 0},
+		{"mapped to the wrong transformer", func(a *detect.Assessment) { a.Findings[0].Reason = "member_not_here" }, 0},
+		{"meter with a wrong multiplier", func(a *detect.Assessment) { a.Findings[0].Reason = "over_registration" }, 0},
 		{"wrong mapping among the reasons", func(a *detect.Assessment) { a.Reasons = append(a.Reasons, "wrong_mapping") }, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
