@@ -96,7 +96,11 @@ func (m Money) String() string {
 
 // MarshalJSON writes {"amount":"1234.5000","currency":"CNY"}.
 func (m Money) MarshalJSON() ([]byte, error) {
-	return json.Marshal(moneyJSON{big.NewRat(m.units, moneyScale).FloatString(4), m.currency})
+	data, err := json.Marshal(moneyJSON{big.NewRat(m.units, moneyScale).FloatString(4), m.currency})
+	if err != nil {
+		return nil, fmt.Errorf("amount of money: %w", err)
+	}
+	return data, nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
