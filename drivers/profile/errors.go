@@ -129,7 +129,8 @@ func fromYAML(file string, err error) error {
 	case errors.As(err, &duplicate):
 		e.Mend = "keep one of the two"
 	case errors.As(err, &overflow):
-		e.Mend = "addresses go from 0 to 65535 and codes are not negative"
+		e.What = fmt.Sprintf("the number %s does not fit here", overflow.SrcNum)
+		e.Mend = "addresses go from 0 to 65535, and codes are not negative"
 	case errors.As(err, &wrongType):
 		e.What = fmt.Sprintf("a %s cannot be taken for a %s", kind(wrongType.SrcType.String()), kind(wrongType.DstType.String()))
 		e.Mend = "write the kind of value that drivers/profile/testdata shows for this key"

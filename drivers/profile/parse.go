@@ -27,8 +27,8 @@ func Parse(file string, data []byte) (*Profile, error) {
 		return nil, err
 	}
 	p := new(Profile)
-	if err := yaml.NodeToValue(root, p, yaml.Strict()); err != nil {
-		return nil, fromYAML(file, err)
+	if err := decode(file, root, p); err != nil {
+		return nil, err
 	}
 	m := &mistakes{file: file, root: root}
 	p.validate(m)
@@ -84,7 +84,11 @@ func parseYAML(file string, data []byte) (ast.Node, error) {
 	if line, col := invalidUTF8(data); line > 0 {
 		return nil, &Error{File: file, Line: line, Col: col, What: "this byte is not UTF-8", Mend: "save the file as UTF-8"}
 	}
-	tree, err := parser.ParseBytes(data, 0)
+	var tree *ast.File
+	err := safely(func() (err error) {
+		tree, err = parser.ParseBytes(data, 0)
+		return err
+	})
 	if err != nil {
 		return nil, fromYAML(file, err)
 	}
@@ -105,9 +109,9 @@ func parseYAML(file string, data []byte) (ast.Node, error) {
 	if root == nil {
 		return nil, &Error{File: file, Line: 1, Col: 1, What: "the file is empty", Mend: "write a profile as in drivers/profile/testdata"}
 	}
-	for _, n := range []ast.NodeType{ast.AnchorType, ast.AliasType, ast.MergeKeyType} {
+	for _, n := range []ast.NodeType{ast.AnchorType, ast.AliasType, ast.MergeKeyType, ast.TagType} {
 		for _, found := range ast.Filter(n, root) {
-			e := &Error{File: file, Line: 1, Col: 1, What: "anchors and aliases are not taken", Mend: "write the value out"}
+			e := &Error{File: file, Line: 1, Col: 1, What: "anchors, aliases and tags are not taken", Mend: "write the value out"}
 			if t := start(found); t != nil {
 				e.Line, e.Col = t.Line, t.Column
 			}
@@ -115,6 +119,26 @@ func parseYAML(file string, data []byte) (ast.Node, error) {
 		}
 	}
 	return root, nil
+}
+
+// decode fills into strictly from the tree.
+func decode(file string, root ast.Node, into any) error {
+	err := safely(func() error { return yaml.NodeToValue(root, into, yaml.Strict()) })
+	if err != nil {
+		return fromYAML(file, err)
+	}
+	return nil
+}
+
+// safely turns a panic of the YAML library into an error: it has faults that
+// odd input reaches, and a file must never end the program.
+func safely(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it cannot be read as YAML (%v)", r)
+		}
+	}()
+	return f()
 }
 
 // invalidUTF8 returns the place of the first byte that is not UTF-8, or 0, 0.

@@ -129,8 +129,11 @@ func (o *OPCUA) validate(m *mistakes) {
 		pt := &o.Points[i]
 		at := []any{"opcua", "points", i}
 		common(m, at, i, seen, pt.Quantity, &pt.Scale, pt.Offset, pt.Range, &pt.Side)
-		if !nodePattern.MatchString(pt.Node) {
-			m.add(append(at, "node"), `write it as "ns=1;s={node}.ActivePower", "ns=2;i=17" or "nsu=urn:maker:ns;s=…"`, "%q is not a node id", pt.Node)
+		const mend = `write it as "ns=1;s={node}.ActivePower", "ns=2;i=17" or "nsu=urn:maker:ns;s=…"`
+		if pt.Node == "" {
+			m.add(append(at, "node"), mend, "node is missing")
+		} else if !nodePattern.MatchString(pt.Node) {
+			m.add(append(at, "node"), mend, "%q is not a node id", pt.Node)
 		}
 	}
 }

@@ -1,0 +1,164 @@
+package profile
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+func point(e Encoding, o Order, scale, offset float64, rng []float64, absent ...uint64) *ModbusPoint {
+	return &ModbusPoint{Quantity: meter.ActivePower, Encoding: e, Order: o, Scale: scale, Offset: offset, Absent: absent, conv: newConverter(scale, offset, rng)}
+}
+
+// TestDecode has codes and meanings worked out by hand.
+func TestDecode(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		name    string
+		p       *ModbusPoint
+		raw     []byte
+		want    float64
+		quality meter.Quality
+		flags   meter.Flags
+	}{
+		{"uint16", point(Uint16, ABCD, 0.1, 0, nil), []byte{0x08, 0xFC}, 230, meter.Good, 0},
+		{"uint16 swapped", point(Uint16, BADC, 0.1, 0, nil), []byte{0xFC, 0x08}, 230, meter.Good, 0},
+		{"int16 with offset", point(Int16, ABCD, 1, -40, nil), []byte{0xFF, 0xFB}, -45, meter.Good, 0},
+		{"uint32", point(Uint32, ABCD, 1, 0, nil), []byte{0x00, 0x01, 0x00, 0x02}, 65538, meter.Good, 0},
+		{"uint32 low word first", point(Uint32, CDAB, 1, 0, nil), []byte{0x00, 0x02, 0x00, 0x01}, 65538, meter.Good, 0},
+		{"uint32 bytes swapped", point(Uint32, BADC, 1, 0, nil), []byte{0x01, 0x00, 0x02, 0x00}, 65538, meter.Good, 0},
+		{"uint32 little-endian", point(Uint32, DCBA, 1, 0, nil), []byte{0x02, 0x00, 0x01, 0x00}, 65538, meter.Good, 0},
+		{"int32", point(Int32, ABCD, 0.001, 0, nil), []byte{0xFF, 0xFF, 0xFB, 0x2E}, -1.234, meter.Good, 0},
+		{"float32", point(Float32, ABCD, 1, 0, nil), []byte{0x43, 0x66, 0x80, 0x00}, 230.5, meter.Good, 0},
+		{"float32 low word first", point(Float32, CDAB, 1, 0, nil), []byte{0x80, 0x00, 0x43, 0x66}, 230.5, meter.Good, 0},
+		{"uint64", point(Uint64, ABCD, 0.001, 0, nil), []byte{0, 0, 0, 2, 0x4C, 0xB0, 0x16, 0xEA}, 9876543.21, meter.Good, 0},
+		{"int64 low word first", point(Int64, CDAB, 1, 0, nil), []byte{0xFF, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, -2, meter.Good, 0},
+		{"float64", point(Float64, ABCD, 1, 0, nil), []byte{0x40, 0x09, 0x21, 0xFB, 0x54, 0x44, 0x2D, 0x18}, math.Pi, meter.Good, 0},
+		{"bcd16", point(BCD16, ABCD, 0.1, 0, nil), []byte{0x23, 0x04}, 230.4, meter.Good, 0},
+		{"bcd32", point(BCD32, CDAB, 0.01, 0, nil), []byte{0x56, 0x78, 0x12, 0x34}, 123456.78, meter.Good, 0},
+		{"bcd of no digits", point(BCD16, ABCD, 1, 0, nil), []byte{0x12, 0x3A}, nan, meter.Bad, meter.Implausible},
+		{"absent", point(Int16, ABCD, 1, 0, nil, 0x8000, 0x7FFF), []byte{0x80, 0x00}, nan, meter.Bad, meter.Missing},
+		{"absent, second code", point(Int16, ABCD, 1, 0, nil, 0x8000, 0x7FFF), []byte{0x7F, 0xFF}, nan, meter.Bad, meter.Missing},
+		{"absent in ABCD order", point(Uint32, CDAB, 1, 0, nil, 0xFFFF0000), []byte{0, 0, 0xFF, 0xFF}, nan, meter.Bad, meter.Missing},
+		{"out of range keeps its number", point(Uint16, ABCD, 1, 0, []float64{0, 400}), []byte{0x01, 0x91}, 401, meter.Bad, meter.OutOfRange},
+		{"the bound is in range", point(Uint16, ABCD, 1, 0, []float64{0, 400}), []byte{0x01, 0x90}, 400, meter.Good, 0},
+		{"not-a-number", point(Float32, ABCD, 1, 0, nil), []byte{0x7F, 0xC0, 0, 0}, nan, meter.Bad, meter.Missing},
+		{"infinite", point(Float32, ABCD, 1, 0, nil), []byte{0xFF, 0x80, 0, 0}, nan, meter.Bad, meter.Implausible},
+		{"too short", point(Float32, ABCD, 1, 0, nil), []byte{0x43, 0x66}, nan, meter.Bad, meter.Missing},
+		{"nothing", point(Uint16, ABCD, 1, 0, nil), nil, nan, meter.Bad, meter.Missing},
+	} {
+		got := c.p.Decode(c.raw)
+		if got.Number != c.want && !(math.IsNaN(got.Number) && math.IsNaN(c.want)) || got.Quality != c.quality || got.Flags != c.flags {
+			t.Errorf("%s: %+v, want %v %v %v", c.name, got, c.want, c.quality, c.flags)
+		}
+		if (got.Detail == "") != (got.Quality == meter.Good) {
+			t.Errorf("%s: detail is %q", c.name, got.Detail)
+		}
+	}
+}
+
+// TestScaleDivides compares scaled integers with what the decimal says.
+func TestScaleDivides(t *testing.T) {
+	p := point(Uint32, ABCD, 0.001, 0, nil)
+	raw := make([]byte, 4)
+	for n := range uint32(200_000) {
+		binary.BigEndian.PutUint32(raw, n)
+		if got := p.Decode(raw).Number; got != float64(n)/1000 {
+			t.Fatalf("%d thousandths are %v", n, got)
+		}
+	}
+}
+
+func anyEncoding(t *rapid.T) Encoding {
+	return rapid.SampledFrom([]Encoding{Uint16, Int16, Uint32, Int32, Uint64, Int64, Float32, Float64, BCD16, BCD32}).Draw(t, "encoding")
+}
+
+func anyOrder(t *rapid.T) Order {
+	return rapid.SampledFrom([]Order{ABCD, CDAB, BADC, DCBA}).Draw(t, "order")
+}
+
+// TestEncodeDecode encodes values that fit and finds them again.
+func TestEncodeDecode(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := point(anyEncoding(t), anyOrder(t), rapid.SampledFrom([]float64{1, 0.1, 0.01, 0.001, 10}).Draw(t, "scale"), 0, nil)
+		n := float64(rapid.IntRange(0, 9999).Draw(t, "n"))
+		if p.Encoding[0] == 'i' && rapid.Bool().Draw(t, "negative") {
+			n = -n
+		}
+		v := p.conv.value(n).Number
+		raw, err := p.Encode(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(raw) != 2*p.Registers() {
+			t.Fatalf("%d bytes", len(raw))
+		}
+		got := p.Decode(raw)
+		tolerance := 0.0
+		if p.Encoding == Float32 || p.Encoding == Float64 {
+			tolerance = math.Abs(v) * 1e-6
+		}
+		if got.Quality != meter.Good || math.Abs(got.Number-v) > tolerance {
+			t.Fatalf("%v came back as %+v", v, got)
+		}
+	})
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	for e, v := range map[Encoding]float64{Uint16: 65536, Int16: -32769, Uint32: -1, Int32: 1 << 31, BCD16: 10000, BCD32: -1, Int64: 1e19, "odd": 1} {
+		if raw, err := point(e, ABCD, 1, 0, nil).Encode(v); err == nil {
+			t.Errorf("%s took %v as % x", e, v, raw)
+		}
+	}
+}
+
+// FuzzDecode decodes arbitrary bytes: a good value is a finite one in range.
+func FuzzDecode(f *testing.F) {
+	f.Add(uint8(6), uint8(1), []byte{0x43, 0x66, 0x80, 0x00}, 0.1, 0.0)
+	f.Add(uint8(9), uint8(3), []byte{0xFF, 0xFF, 0xFF, 0xFF}, 1.0, -40.0)
+	f.Fuzz(func(t *testing.T, e, o uint8, raw []byte, scale, offset float64) {
+		encodings := []Encoding{Uint16, Int16, Uint32, Int32, Uint64, Int64, Float32, Float64, BCD16, BCD32, "odd"}
+		orders := []Order{ABCD, CDAB, BADC, DCBA}
+		p := point(encodings[int(e)%len(encodings)], orders[int(o)%4], scale, offset, []float64{-1e6, 1e6})
+		v := p.Decode(raw)
+		if v.Quality == meter.Good && !(v.Number >= -1e6 && v.Number <= 1e6) || v.Quality != meter.Good && v.Detail == "" {
+			t.Fatalf("% x gives %+v", raw, v)
+		}
+	})
+}
+
+// FuzzParse parses arbitrary files: no panic, and what is taken can be read.
+func FuzzParse(f *testing.F) {
+	for _, dir := range []string{"testdata", "testdata/bad"} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, e := range entries {
+			if !e.IsDir() {
+				data, err := os.ReadFile(dir + "/" + e.Name())
+				if err != nil {
+					f.Fatal(err)
+				}
+				f.Add(data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := Parse("fuzz.yaml", data)
+		if err != nil {
+			return
+		}
+		if len(p.Quantities()) == 0 {
+			t.Fatal("a profile without points was taken")
+		}
+		if p.Modbus != nil {
+			checkPlan(t, p.Modbus)
+		}
+	})
+}

@@ -1,0 +1,99 @@
+package profile
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+type failer interface {
+	Helper()
+	Fatalf(string, ...any)
+}
+
+// checkPlan holds a plan to what every plan must be.
+func checkPlan(t failer, m *Modbus) {
+	t.Helper()
+	covered := make(map[int]int)
+	for _, b := range m.Blocks() {
+		from, end := int(b.Address), int(b.Address)+int(b.Count)
+		if b.Count < 1 || int(b.Count) > m.MaxRegisters || end > 65536 {
+			t.Fatalf("a block of %d registers at %d, %d allowed", b.Count, b.Address, m.MaxRegisters)
+		}
+		if m.forbidden(b.Table, from, end) {
+			t.Fatalf("a block from %d to %d reads forbidden registers %v", from, end-1, m.Forbidden)
+		}
+		last := from
+		for _, i := range b.Points {
+			p := &m.Points[i]
+			covered[i]++
+			if p.Table != b.Table || int(p.Address) < from || int(p.Address)+p.Registers() > end {
+				t.Fatalf("point %d at %s %d is not in its block %+v", i, p.Table, p.Address, b)
+			}
+			if int(p.Address)-last > m.MaxGap {
+				t.Fatalf("a gap of %d registers before %d, %d allowed", int(p.Address)-last, p.Address, m.MaxGap)
+			}
+			last = max(last, int(p.Address)+p.Registers())
+			if raw := b.Bytes(make([]byte, 2*b.Count), p); len(raw) != 2*p.Registers() {
+				t.Fatalf("%d bytes for %s", len(raw), p.Encoding)
+			}
+		}
+		if last != end {
+			t.Fatalf("a block reads on to %d after its last point ends at %d", end, last)
+		}
+	}
+	for i := range m.Points {
+		if covered[i] != 1 {
+			t.Fatalf("point %d is covered %d times", i, covered[i])
+		}
+	}
+}
+
+func TestPlanProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &Modbus{
+			MaxRegisters: rapid.IntRange(4, 125).Draw(t, "max"),
+			MaxGap:       rapid.IntRange(0, 30).Draw(t, "gap"),
+		}
+		tables := rapid.SampledFrom([]Table{Holding, Input})
+		for range rapid.IntRange(0, 3).Draw(t, "forbidden") {
+			from := rapid.IntRange(0, 300).Draw(t, "from")
+			m.Forbidden = append(m.Forbidden, Forbidden{tables.Draw(t, "table"), uint16(from), uint16(from + rapid.IntRange(0, 20).Draw(t, "len"))})
+		}
+		for range rapid.IntRange(1, 40).Draw(t, "points") {
+			p := ModbusPoint{Quantity: meter.ActivePower, Table: tables.Draw(t, "table"), Address: uint16(rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(65500, 65532)).Draw(t, "address")), Encoding: anyEncoding(t)}
+			if !m.forbidden(p.Table, int(p.Address), int(p.Address)+p.Registers()) {
+				m.Points = append(m.Points, p)
+			}
+		}
+		m.blocks = m.plan()
+		checkPlan(t, m)
+	})
+}
+
+// TestPlanJoins shows what joins and what does not.
+func TestPlanJoins(t *testing.T) {
+	at := func(table Table, address uint16) ModbusPoint {
+		return ModbusPoint{Table: table, Address: address, Encoding: Float32}
+	}
+	for name, c := range map[string]struct {
+		m      Modbus
+		blocks int
+	}{
+		"neighbours":              {Modbus{MaxRegisters: 125, Points: []ModbusPoint{at(Input, 2), at(Input, 0)}}, 1},
+		"gap allowed":             {Modbus{MaxRegisters: 125, MaxGap: 8, Points: []ModbusPoint{at(Input, 0), at(Input, 10)}}, 1},
+		"gap too wide":            {Modbus{MaxRegisters: 125, MaxGap: 7, Points: []ModbusPoint{at(Input, 0), at(Input, 10)}}, 2},
+		"two tables":              {Modbus{MaxRegisters: 125, MaxGap: 8, Points: []ModbusPoint{at(Input, 0), at(Holding, 2)}}, 2},
+		"too many for a request":  {Modbus{MaxRegisters: 3, Points: []ModbusPoint{at(Input, 0), at(Input, 2)}}, 2},
+		"the same registers":      {Modbus{MaxRegisters: 2, Points: []ModbusPoint{at(Input, 0), at(Input, 0)}}, 1},
+		"forbidden between":       {Modbus{MaxRegisters: 125, MaxGap: 9, Forbidden: []Forbidden{{Input, 5, 5}}, Points: []ModbusPoint{at(Input, 0), at(Input, 10)}}, 2},
+		"forbidden in the other":  {Modbus{MaxRegisters: 125, MaxGap: 9, Forbidden: []Forbidden{{Holding, 5, 5}}, Points: []ModbusPoint{at(Input, 0), at(Input, 10)}}, 1},
+		"forbidden just past end": {Modbus{MaxRegisters: 125, MaxGap: 9, Forbidden: []Forbidden{{Input, 12, 12}}, Points: []ModbusPoint{at(Input, 0), at(Input, 10)}}, 1},
+	} {
+		if got := c.m.plan(); len(got) != c.blocks {
+			t.Errorf("%s: %d blocks %+v, want %d", name, len(got), got, c.blocks)
+		}
+	}
+}
