@@ -13,8 +13,8 @@ type Sample struct {
 	Example
 	Kind  string // "none", "mine", or the kind of flat load
 	Host  int    // number of the host load, for cross-validation by host
-	Home  bool // declared as a dwelling
-	Big   bool // a business or public building
+	Home  bool   // declared as a dwelling
+	Big   bool   // a business or public building
 	Truth Truth
 }
 

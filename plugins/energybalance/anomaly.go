@@ -28,7 +28,7 @@ type anomaly struct {
 	gain    float64 // log-likelihood gained
 	share   float64 // share of the deviations that it takes away, 0 … 1
 	rivals  []rival // other members that explain it nearly as well
-	pattern float64 // for constant: how much it varies over the day, a share of it
+	pattern float64 // what is left of a daily rhythm when it is explained, a share of its power
 }
 
 type rival struct {
@@ -46,6 +46,7 @@ const (
 	maxRounds  = 3
 	minStepT   = 4
 	minPortion = 0.05
+	maxPortion = 4 // of its reading: a meter that leaves out more is noticed by reading it
 )
 
 // balance is a complete account of an area.
@@ -55,6 +56,7 @@ type balance struct {
 	fit       fitted    // with everything that was accepted
 	anomalies []anomaly
 	meanInput float64
+	lamps     bool // recorded or found: the hours of dusk and dawn prove nothing
 }
 
 // account explains the balance of an area: technical terms first, then one
@@ -64,8 +66,10 @@ func account(a *area, terms []term) *balance {
 	for t := range b.y {
 		b.y[t] = a.input[t] - a.metered(t)
 	}
-	all := func(int) bool { return true }
-	b.fit = fit(b.y, terms, a.perDay, all)
+	for _, t := range terms {
+		b.lamps = b.lamps || t.name == lampTerm
+	}
+	b.fit = fit(b.y, terms, a.perDay, b.use)
 	for range maxRounds {
 		if b.fit.n < 5 {
 			break
@@ -76,11 +80,22 @@ func account(a *area, terms []term) *balance {
 		}
 		b.fit = fitted
 		b.anomalies = append(b.anomalies, found)
+		b.lamps = b.lamps || found.kind == lamps
 	}
 	for k := range b.anomalies {
 		b.measure(&b.anomalies[k], len(terms)+k)
 	}
 	return b
+}
+
+// use reports whether interval t may decide. Where lamps burn, the hours in
+// which they go on and off depend on season and cloud and are left out.
+func (b *balance) use(t int) bool {
+	if !b.lamps || b.a.perDay == 1 {
+		return true
+	}
+	_, maybe := darkness(b.a, t)
+	return maybe == 0
 }
 
 // material is the mean power, kW, below which a balance proves nothing.
@@ -92,16 +107,15 @@ func (b *balance) next() (best anomaly, with fitted, ok bool) {
 	if day, found := b.onset(); found {
 		starts = append(starts, day)
 	}
-	all := func(int) bool { return true }
 	var rivals []rival
 	try := func(c anomaly, x []float64, spread float64) {
-		f := fit(b.y, append(slices.Clone(b.fit.terms), term{"anomaly", x, 0, spread}), b.a.perDay, all)
+		f := fit(b.y, append(slices.Clone(b.fit.terms), term{"anomaly", x, 0, spread}), b.a.perDay, b.use)
 		last := len(f.terms) - 1
 		c.size, c.err = f.coefficients[last], f.errors[last]
 		c.kw = c.size * b.meanOver(x, c.from)
 		c.gain = f.n * math.Log(b.fit.loss/f.loss)
 		c.share = 1 - f.loss/b.fit.loss
-		if c.kind == constant && c.size < 0 || c.kind == lamps && c.size < 0 {
+		if c.size < 0 && c.kind != portion || c.size > maxPortion && c.kind == portion {
 			return
 		}
 		if math.Abs(c.kw) < b.material() || math.Abs(c.size) < 4*c.err || c.gain < minGain || math.IsNaN(c.gain) {
@@ -192,17 +206,17 @@ func (b *balance) screen(from int) []int {
 func (b *balance) measure(c *anomaly, at int) {
 	c.size, c.err = b.fit.coefficients[at], b.fit.errors[at]
 	c.kw = c.size * b.meanOver(b.fit.terms[at].x, c.from)
-	if c.kind != constant || b.a.perDay == 1 {
+	if b.a.perDay == 1 {
 		return
 	}
 	profile := make([]float64, b.a.perDay)
 	var v []float64
 	for k := range profile {
 		v = v[:0]
-		for d := c.from; d < b.a.days; d++ {
+		for d := c.from; d < b.a.days && b.use(k); d++ {
 			v = append(v, b.fit.residual[d*b.a.perDay+k])
 		}
 		profile[k] = robust.Median(v)
 	}
-	c.pattern = (robust.Quantile(profile, 0.9) - robust.Quantile(profile, 0.1)) / max(c.size, 1e-6)
+	c.pattern = (robust.Quantile(profile, 0.9) - robust.Quantile(profile, 0.1)) / max(math.Abs(c.kw), 1e-6)
 }

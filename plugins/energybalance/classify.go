@@ -19,6 +19,10 @@ const (
 	// patternLimit is the daily variation beyond which a load is no machine
 	// that runs through but somebody's day.
 	patternLimit = 0.5
+	// stranger is what a daily rhythm that stays behind speaks against a
+	// member: a customer of the same trade whom the records place elsewhere
+	// goes along with him, but never leaves nothing.
+	stranger = 7.0
 )
 
 // account of one anomaly in words and numbers.
@@ -104,7 +108,7 @@ func (b *balance) fractional(c *anomaly) []suspicion {
 		if lead < 0.02 {
 			continue
 		}
-		s := suspicion{member: r.member, logOdds: explained(c.share) + math.Log(lead)}
+		s := suspicion{member: r.member, logOdds: explained(c.share) + math.Log(lead) - stranger*robust.Ramp(c.pattern, 0.05, 0.2)}
 		s.evidence = append(s.evidence, portionEvidence(b, c, r, s.logOdds))
 		if c.stepped && r.member == c.member {
 			fell := b.fell(r.member, c)

@@ -20,7 +20,10 @@ type term struct {
 func usualNoLoadW(kva float64) float64 { return 9 * math.Pow(kva, 0.7) }
 func usualLoadW(kva float64) float64   { return 50 * math.Pow(kva, 0.75) }
 
-const assumedPowerFactor = 0.95
+const (
+	assumedPowerFactor = 0.95
+	lampTerm           = "street_light"
+)
 
 // technical returns the terms that need no explanation: no-load loss, losses
 // that grow with the square of the load (in the transformer and, of the same
@@ -59,7 +62,7 @@ func technical(a *area, s *sdk.Subject) []term {
 			dark[t] *= lamps
 			dusk[t] *= lamps
 		}
-		terms = append(terms, term{"street_light", dark, 1, 0.2}, term{"street_light_dusk", dusk, 0.5, 0.3})
+		terms = append(terms, term{lampTerm, dark, 1, 0.2}, term{"street_light_dusk", dusk, 0.5, 0.3})
 	}
 	return terms
 }
