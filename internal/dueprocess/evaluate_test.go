@@ -264,6 +264,11 @@ func TestInspectAndRefer(t *testing.T) {
 			t.Errorf("%s: %s lacks %q, want %q", tc.name, tc.m, got, tc.want)
 		}
 	}
+	for answer, want := range map[Answer]State{Unknown: Open, No: Open, Yes: Done} {
+		if got := Evaluate(Facts{DeskReview: answer}, p, noon).Of(DeskReview).State; got != want {
+			t.Errorf("desk review concluded: %s, and it is %s", answer, got)
+		}
+	}
 	if got := Evaluate(Facts{Suspended: No}, p, noon).Of(Restore).State; got != DoesNotApply {
 		t.Errorf("restore is %s where nothing was suspended", got)
 	}

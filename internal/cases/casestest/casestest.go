@@ -1,5 +1,3 @@
-// Package casestest holds the behaviour that every cases.Store must show.
-// Tests of the stores import it, nothing else does.
 package casestest
 
 import (
