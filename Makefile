@@ -17,7 +17,7 @@ FUZZTIME   ?= 10s
 BENCHTIME  ?= 1s
 DEMO_FLAGS ?=
 
-BUILD := $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)"
+BUILD := $(GO) build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)"
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
