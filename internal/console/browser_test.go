@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/chromedp"
 )
 
@@ -51,6 +53,9 @@ func TestBrowserFindsTheChartAtTheTopOfTheQueue(t *testing.T) {
 	ctx := browser(t)
 	var mu sync.Mutex
 	var complaints []string
+	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatalf("have the browser complain: %v", err)
+	}
 	if err := chromedp.Listen(ctx, func(ev any) {
 		if text := complaint(ev); text != "" {
 			mu.Lock()

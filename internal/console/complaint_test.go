@@ -9,11 +9,11 @@ import (
 // script, a failed load, an exception; "" for everything else.
 func complaint(event any) string {
 	switch e := event.(type) {
-	case log.EventEntryAdded:
+	case *log.EventEntryAdded:
 		if e.Entry != nil && e.Entry.Level == log.EntryLevelError {
 			return e.Entry.Text
 		}
-	case runtime.EventExceptionThrown:
+	case *runtime.EventExceptionThrown:
 		if e.ExceptionDetails != nil {
 			return e.ExceptionDetails.Text
 		}

@@ -37,6 +37,10 @@ type Config struct {
 	// LiveInterval is how often an open page looks for changed live values; 10 s where zero.
 	LiveInterval time.Duration
 
+	// UseName names a declared use by its code, "" where it is not in the
+	// catalogue; nil: codes are shown with spaces.
+	UseName func(code string) string
+
 	// Sessions keeps logins; nil keeps them in memory, for as long as the process lives.
 	Sessions scs.Store
 	// SecureCookies marks cookies as HTTPS only. Set it wherever TLS is served.

@@ -47,11 +47,12 @@ func newConsole(cfg Config) (*console, error) {
 }
 
 func newSessions(cfg *Config) *scs.SessionManager {
-	s := scs.New()
-	s.Store = cfg.Sessions
+	// Not scs.New: it starts a store with a goroutine that nobody would wait for.
+	s := &scs.SessionManager{Store: cfg.Sessions, Codec: scs.GobCodec{}}
 	if s.Store == nil {
 		s.Store = memstore.NewWithCleanupInterval(0)
 	}
+	s.Cookie.Path = "/"
 	s.Lifetime = 12 * time.Hour
 	s.IdleTimeout = 2 * time.Hour
 	s.Cookie.Name = "gridwarden_session"

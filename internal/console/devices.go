@@ -100,7 +100,7 @@ func inState(wanted string, s pollState) bool {
 }
 
 func (c *console) deviceRow(s *state, d deviceState) deviceRow {
-	row := deviceRow{deviceState: d, LastGoodAt: stampSeconds(d.LastGood, s), Age: ago(d.LastGood, s.now), Every: strings.ReplaceAll(d.Interval.String(), "m0s", "m"), Quality: ratio(d.OK, d.Due)}
+	row := deviceRow{deviceState: d, LastGoodAt: stampSeconds(d.LastGood, s), Age: ago(d.LastGood, s.now), Every: lasting(d.Interval), Quality: ratio(d.OK, d.Due)}
 	switch d.state {
 	case answeringState:
 		row.StateWords, row.Class = "answering", "ok"

@@ -200,21 +200,21 @@ func (d *district) judge() {
 			a.Findings = []detect.Finding{{Finding: f, Stamp: stamp}}
 		}
 	}
-	flag(minerPoint, 0.97, 33640, 0, []string{"flat_load", "use_not_declared", "listed_ip"}, sdk.Finding{Subject: minerPoint, Kind: sdk.UsagePoint, Reason: "flat_load", Probability: 0.96, FirstDay: sdk.Date(d.step()), LastDay: sdk.Date(last), ExcessKWhMonth: 33640,
+	flag(minerPoint, 0.97, 33640, 0, []string{"base_load_step", "flat_load", "use_not_declared", "listed_address"}, sdk.Finding{Subject: minerPoint, Kind: sdk.UsagePoint, Reason: "base_load_step", AlsoReasons: []string{"flat_load", "listed_address"}, Probability: 0.96, FirstDay: sdk.Date(d.step()), LastDay: sdk.Date(last), ExcessKWhMonth: 33640,
 		Evidence: []sdk.Evidence{
 			{Code: "base_step", Text: "Base load rose from 1.7 to 47.9 kW within two days", Value: 46.2, Unit: "kW", FirstDay: sdk.Date(d.step()), LastDay: sdk.Date(last), LogOdds: 2.4},
 			{Code: "flat_share", Text: "98 % of hours lie within 3 % of the day's median", Value: 0.98, FirstDay: sdk.Date(d.step()), LastDay: sdk.Date(last), LogOdds: 3.1},
 			{Code: "weather_relation", Text: "No relation to the weather, r = 0.04", Value: 0.04, FirstDay: sdk.Date(first), LastDay: sdk.Date(last), LogOdds: 0.6},
 			{Code: "listed_ip", Text: "An address of the customer is on the watchlist of the telecom authority", Value: 1, LogOdds: 0.9}},
 		Innocent: []sdk.Explanation{
-			{Code: "cold_store", Text: "No compressor cycles, no weather relation (r = 0.04)", Outcome: sdk.RuledOut},
+			{Code: "thermostat", Text: "No compressor cycles, no weather relation (r = 0.04)", Outcome: sdk.RuledOut},
 			{Code: "registered_data_centre", Text: "Not in the register", Outcome: sdk.RuledOut},
 			{Code: "server_hosting", Text: "The same curve is possible; only a visit can tell", Outcome: sdk.Open},
-			{Code: "heating", Text: "Same load at 31 °C and at 6 °C", Outcome: sdk.RuledOut},
-			{Code: "telecom_mast", Text: "3 to 8 kW are usual for one", Outcome: sdk.Unlikely}}})
+			{Code: "weather", Text: "Same load at 31 °C and at 6 °C", Outcome: sdk.RuledOut},
+			{Code: "ev_charging", Text: "3 to 8 kW are usual for one", Outcome: sdk.Unlikely}}})
 	flag("UP-10230", 0.86, 2960, 0, []string{"flat_load"}, sdk.Finding{Reason: "flat_load", Probability: 0.86, FirstDay: sdk.Date(first), LastDay: sdk.Date(last), Evidence: []sdk.Evidence{{Code: "flat_share", Text: "Flat", Value: 0.9}}})
-	flag("UP-10233", 0.22, 0, 450, []string{"over_contracted", "some_new_code"}, sdk.Finding{Reason: "over_contracted", Probability: 0.2, FirstDay: sdk.Date(first), LastDay: sdk.Date(last), Innocent: []sdk.Explanation{{Code: "shift_work", Text: "Two shifts are on record", Outcome: sdk.Explains}}})
-	flag("UP-10323", 0.12, 0, 0, []string{"flat_load"}, sdk.Finding{Reason: "flat_load", Probability: 0.1, FirstDay: sdk.Date(first), LastDay: sdk.Date(last), Innocent: []sdk.Explanation{{Code: "cold_store", Text: "Follows the weather", Outcome: sdk.Explains}}})
+	flag("UP-10233", 0.22, 0, 450, []string{"above_contracted", "some_new_code"}, sdk.Finding{Reason: "above_contracted", Probability: 0.2, FirstDay: sdk.Date(first), LastDay: sdk.Date(last), Innocent: []sdk.Explanation{{Code: "growing_business", Text: "Two shifts are on record", Outcome: sdk.Explains}}})
+	flag("UP-10323", 0.12, 0, 0, []string{"flat_load"}, sdk.Finding{Reason: "flat_load", Probability: 0.1, FirstDay: sdk.Date(first), LastDay: sdk.Date(last), Innocent: []sdk.Explanation{{Code: "weather", Text: "Follows the weather", Outcome: sdk.Explains}}})
 	d.rank(r)
 	for i := range d.network.Transformers {
 		t := &d.network.Transformers[i]
@@ -334,6 +334,8 @@ func (d *district) Authenticate(_ context.Context, name, password, _ string) (Us
 }
 
 func (d *district) User(_ context.Context, name string) (User, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if u, ok := d.users[name]; ok {
 		return u, nil
 	}

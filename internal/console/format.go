@@ -161,6 +161,8 @@ func lasting(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "0" + nbsp + "s"
+	case d < time.Second:
+		return strconv.Itoa(int(d.Milliseconds())) + nbsp + "ms"
 	case d < 2*time.Minute:
 		return strconv.Itoa(int(d.Seconds())) + nbsp + "s"
 	case d < 2*time.Hour:

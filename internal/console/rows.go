@@ -64,13 +64,16 @@ func residentialUse(code string) bool {
 // useName is the declared use in words: as written in the record where it was free text.
 func (c *console) useName(cust *grid.Customer) string {
 	text := cust.DeclaredUseText
-	if text == "" {
-		text = cust.DeclaredUse
+	if text == "" || text == cust.DeclaredUse {
+		text = strings.ReplaceAll(cust.DeclaredUse, "_", " ")
+		if c.cfg.UseName != nil {
+			text = orElse(c.cfg.UseName(cust.DeclaredUse), text)
+		}
 	}
 	if text == "" {
 		return "Use not on record"
 	}
-	return clip(in(c.words.uses, text), 60)
+	return clip(sentence(text), 60)
 }
 
 func (c *console) chips(a *detect.Assessment, cust *grid.Customer) chips {

@@ -428,6 +428,9 @@ func (c *console) transformerFindings(v *transformerView, d *areaData, s *state)
 			if !metrics[key] {
 				metrics[key] = true
 				label, unit := metricWords(key)
+				if name, ok := c.words.metrics[key]; ok {
+					label = name
+				}
 				v.Metrics = append(v.Metrics, pair{Label: label, Value: withUnit(num(f.Metrics[key]), unit)})
 			}
 		}

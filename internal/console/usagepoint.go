@@ -63,6 +63,7 @@ type usagePointView struct {
 	Records                  []pair
 	Stamps                   []pair
 	NoResult                 string
+	Found                    bool // a detector found something
 }
 
 // pointData is what the charts of a usage point are drawn from.
@@ -167,9 +168,13 @@ func stepDay(a *detect.Assessment) curve.Date {
 		return 0
 	}
 	for i := range a.Findings {
-		for _, e := range a.Findings[i].Evidence {
-			if strings.Contains(e.Code, "step") && e.FirstDay > 0 {
-				return curve.Date(e.FirstDay)
+		f := &a.Findings[i]
+		if f.FirstDay <= 0 {
+			continue
+		}
+		for _, reason := range append([]string{f.Reason}, f.AlsoReasons...) {
+			if strings.Contains(reason, "step") {
+				return curve.Date(f.FirstDay)
 			}
 		}
 	}
@@ -414,6 +419,7 @@ func (c *console) judgePoint(v *usagePointView, d *pointData, r *http.Request) e
 	}
 	v.Innocent, v.Open = c.innocentRows(d.a)
 	v.Tested = len(v.Innocent)
+	v.Found = len(d.a.Findings) > 0
 	return nil
 }
 
@@ -434,7 +440,14 @@ func signed(v float64) string {
 	return fixed(v, 1)
 }
 
-func evidenceValue(e sdk.Evidence) string { return withUnit(num(e.Value), e.Unit) }
+// evidenceValue is the value of a fact where it has a unit; a bare ratio stands
+// in the sentence, in the form that a reader can use.
+func evidenceValue(e sdk.Evidence) string {
+	if e.Unit == "" {
+		return ""
+	}
+	return withUnit(num(e.Value), e.Unit)
+}
 
 // innocentRows lists each explanation once, the open ones first: they are what is left to do.
 func (c *console) innocentRows(a *detect.Assessment) (rows []innocentRow, open int) {

@@ -108,7 +108,7 @@ func bounds(columns [][]float64) []float64 {
 	}
 	step := (hi - lo) / levels
 	if lo == 0 {
-		step = roundTo(step)
+		step = quietStep(all, hi)
 	}
 	out := make([]float64, levels-1)
 	for i := range out {
@@ -117,13 +117,29 @@ func bounds(columns [][]float64) []float64 {
 	return out
 }
 
-// roundTo rounds up to a step that people count in, so that eight steps reach the highest value.
-func roundTo(v float64) float64 {
-	unit := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, m := range []float64{1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8} {
-		if v <= m*unit*(1+1e-9) {
-			return m * unit
+// quietStep chooses a step of two figures that spans hi with eight levels and
+// on whose limits few values lie: a flat load must not look speckled because a
+// limit runs through its noise.
+func quietStep(all []float64, hi float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(hi/levels))-1)
+	best, bestCost := hi/levels, math.Inf(1)
+	for k := math.Ceil(hi / 7.9 / unit); k <= math.Ceil(hi/6/unit); k++ {
+		step := k * unit
+		cost := 0.02
+		if math.Mod(k, 10) == 0 {
+			cost = 0
+		} else if math.Mod(k, 5) == 0 {
+			cost = 0.01
+		}
+		near := 0
+		for _, v := range all {
+			if d := math.Abs(v/step - math.Round(v/step)); math.Round(v/step) > 0 && d*step < 0.03*hi {
+				near++
+			}
+		}
+		if cost += float64(near) / float64(len(all)); cost < bestCost-1e-12 {
+			best, bestCost = step, cost
 		}
 	}
-	return 10 * unit
+	return best
 }
