@@ -22,6 +22,15 @@ type batch struct {
 	problems textfile.Problems
 }
 
+// newBatch makes room for n days, so that they are not moved as they come.
+func newBatch(n int, features bool) *batch {
+	b := &batch{days: make([]curve.Day, 0, n), counts: make([]curve.Counts, 0, n), known: make([]bool, 0, n)}
+	if features {
+		b.features = make([]curve.Features, 0, n)
+	}
+	return b
+}
+
 // maker makes meter-days: it validates, estimates and computes features.
 type maker struct {
 	network  *grid.Network

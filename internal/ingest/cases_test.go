@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -160,39 +161,34 @@ func TestALineOfTwoGigabytesIsRefusedWithoutReadingIt(t *testing.T) {
 	}
 }
 
-// check reads what a fuzzer made of one file and holds the result to what
-// every result must be.
-func check(t *testing.T, name string, data []byte) {
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	days, report, err := read(t, Options{Files: []string{path}})
-	if err != nil {
-		if len(days) > 0 || !strings.HasPrefix(err.Error(), path) {
-			t.Fatalf("%d days with error %v", len(days), err)
-		}
-		return
-	}
-	if report.Days != len(days) {
-		t.Fatalf("%d days, the report says %d", len(days), report.Days)
-	}
-	seen := map[string]bool{}
+// check holds days to what every day that comes out must be.
+func check(t *testing.T, days []curve.Day) {
+	t.Helper()
 	for i := range days {
 		d := &days[i]
-		key := d.MeterID + " " + d.Date.String()
-		if seen[key] || d.MeterID == "" {
-			t.Fatalf("meter-day %q comes twice", key)
-		}
-		seen[key] = true
 		if err := curve.CheckPut(days[i:i+1], make([]curve.Features, 1)); err != nil {
 			t.Fatal(err)
 		}
 		for j, e := range d.EnergyKWh {
 			if math.IsInf(e, 0) || (e < 0 || e != e) && d.Quality[j] != meter.Bad {
-				t.Fatalf("interval %d of %s is %v %v", j, key, e, d.Quality[j])
+				t.Fatalf("interval %d of %s on %s is %v %v", j, d.MeterID, d.Date, e, d.Quality[j])
 			}
 		}
+	}
+}
+
+// blocksOf cuts what a fuzzer made into small blocks, past its header.
+func blocksOf(data []byte) (header []byte, blocks []textfile.Block) {
+	cut := textfile.NewBlocks("a.csv", bytes.NewReader(data), 200)
+	for {
+		block, err := cut.Next(nil)
+		if err != nil {
+			return header, blocks
+		}
+		if block.FirstLine == 1 {
+			header, _ = textfile.CutLine(block.Data)
+		}
+		blocks = append(blocks, block)
 	}
 }
 
@@ -212,16 +208,78 @@ func addCases(f *testing.F, pattern string) {
 
 func FuzzWide(f *testing.F) {
 	addCases(f, "*/wide*.csv")
-	f.Fuzz(func(t *testing.T, data []byte) { check(t, "a.csv", data) })
+	vienna, err := time.LoadLocation("Europe/Vienna")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var problems textfile.Problems
+		header, blocks := blocksOf(data)
+		format := newWideFormat("a.csv", header, &problems)
+		if (format == nil) != (problems.Len() > 0) {
+			t.Fatalf("format %v with problems %v", format, problems.Err())
+		}
+		if format == nil {
+			return
+		}
+		parser := format.newParser(vienna, maker{network: records(), features: true})
+		for _, block := range blocks {
+			b := parser.parse(block)
+			if len(b.days)+b.problems.Len() != b.rows || len(b.features) != len(b.days) {
+				t.Fatalf("%d rows gave %d days, %d features and %d problems", b.rows, len(b.days), len(b.features), b.problems.Len())
+			}
+			check(t, b.days)
+		}
+	})
 }
 
 func FuzzLong(f *testing.F) {
 	addCases(f, "*/long*.csv")
-	f.Fuzz(func(t *testing.T, data []byte) { check(t, "a.csv", data) })
+	vienna, err := time.LoadLocation("Europe/Vienna")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var problems textfile.Problems
+		header, blocks := blocksOf(data)
+		format := newLongFormat("a.csv", header, &problems)
+		if format == nil {
+			return
+		}
+		parser := format.newParser()
+		a := newAssembly(vienna)
+		var batches []*batch
+		for _, block := range blocks {
+			b := parser.parse(block)
+			if len(b.long)+b.problems.Len() != b.rows {
+				t.Fatalf("%d rows gave %d intervals and %d problems", b.rows, len(b.long), b.problems.Len())
+			}
+			a.survey("a.csv", b.long, &problems)
+			batches = append(batches, b)
+		}
+		if problems.Len() > 0 {
+			return
+		}
+		done, m, report := newSeen(), maker{}, &Report{}
+		for _, b := range batches {
+			check(t, a.add(b.long, format.extras, &done, &m, report).days)
+		}
+		check(t, a.rest(&m).days)
+	})
 }
 
 func FuzzParquet(f *testing.F) {
 	f.Add(parquetBytes(f, sampleRows()))
 	f.Add([]byte("PAR1"))
-	f.Fuzz(func(t *testing.T, data []byte) { check(t, "a.parquet", data) })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "a.parquet")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		days, _, err := read(t, Options{Files: []string{path}})
+		if err != nil && (len(days) > 0 || !strings.HasPrefix(err.Error(), path)) {
+			t.Fatalf("%d days with error %v", len(days), err)
+		}
+		check(t, days)
+	})
 }

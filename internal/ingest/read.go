@@ -216,9 +216,11 @@ func (r *reader) deliver(ctx context.Context, b *batch) error {
 			continue
 		}
 		r.count(d, &b.counts[i], b.known[i])
-		b.days[kept] = *d
-		if r.maker.features {
-			b.features[kept] = b.features[i]
+		if kept != i {
+			b.days[kept] = *d
+			if r.maker.features {
+				b.features[kept] = b.features[i]
+			}
 		}
 		kept++
 	}

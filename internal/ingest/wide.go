@@ -95,7 +95,7 @@ const maxBlockProblems = 50
 
 // parse turns the lines of a block into meter-days.
 func (p *wideParser) parse(block textfile.Block) *batch {
-	b := &batch{}
+	b := newBatch(bytes.Count(block.Data, newline)+1, p.features)
 	line := block.FirstLine
 	for data := block.Data; len(data) > 0; line++ {
 		var row []byte
@@ -152,7 +152,7 @@ func (p *wideParser) row(b *batch, row []byte) error {
 	return nil
 }
 
-var comma = []byte{','}
+var comma, newline = []byte{','}, []byte{'\n'}
 
 func (p *wideParser) widthError(row []byte) error {
 	return fmt.Errorf("has %d fields, the header has %d; give every interval a field, empty where it is missing", bytes.Count(row, comma)+1, p.columns+2)

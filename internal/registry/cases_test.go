@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -138,13 +139,14 @@ func FuzzLoad(f *testing.F) {
 	f.Add(good["transformers.csv"], good["customers.csv"], good["usage_points.csv"], good["watchlist.csv"])
 	f.Add([]byte("transformer_id;x\n"), []byte("\xff\x00"), []byte(`"`), []byte(""))
 	f.Fuzz(func(t *testing.T, transformers, customers, points, watchlist []byte) {
-		dir := t.TempDir()
-		for name, data := range map[string][]byte{"transformers.csv": transformers, "customers.csv": customers, "usage_points.csv": points, "watchlist.csv": watchlist} {
-			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-				t.Fatal(err)
+		l := newLoader("", nil, nil)
+		content := map[string][]byte{"transformers.csv": transformers, "customers.csv": customers, "usage_points.csv": points, "watchlist.csv": watchlist}
+		for _, table := range l.tables() {
+			if data, ok := content[table.name]; ok {
+				l.readLines(table, table.name, textfile.NewLines(table.name, bytes.NewReader(data)))
 			}
 		}
-		n, report, err := LoadDir(dir, nil)
+		n, report, err := l.finish()
 		if report == nil || (err == nil) != (n != nil) {
 			t.Fatalf("network %v, report %v, error %v", n, report, err)
 		}

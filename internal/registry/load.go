@@ -64,13 +64,23 @@ func WithLocation(loc *time.Location) Option {
 // every use is "other"). The error is a *textfile.Problems that lists
 // everything that is wrong; the network is nil then.
 func LoadDir(dir string, uses *Uses, opts ...Option) (*grid.Network, *Report, error) {
+	l := newLoader(dir, uses, opts)
+	for _, t := range l.tables() {
+		l.partial[t.name] = !l.read(t)
+	}
+	return l.finish()
+}
+
+func newLoader(dir string, uses *Uses, opts []Option) *loader {
 	l := &loader{dir: dir, uses: uses, location: time.UTC, report: &Report{Rows: map[string]int{}}, partial: map[string]bool{}}
 	for _, opt := range opts {
 		opt(l)
 	}
-	for _, t := range l.tables() {
-		l.partial[t.name] = !l.read(t)
-	}
+	return l
+}
+
+// finish looks at what was read as a whole.
+func (l *loader) finish() (*grid.Network, *Report, error) {
 	l.checkReferences()
 	if err := l.problems.Err(); err != nil {
 		return nil, l.report, err
