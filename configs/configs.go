@@ -7,5 +7,5 @@ import "embed"
 
 // FS holds the files, with their paths below this folder.
 //
-//go:embed uses.yaml tariffs/*.yaml policies/*.yaml
+//go:embed uses.yaml profiles/*.yaml tariffs/*.yaml policies/*.yaml
 var FS embed.FS
