@@ -127,7 +127,7 @@ func TestAPluginThatFailsIsReportedAndTheOthersGoOn(t *testing.T) {
 		{"third", "other", []string{`serves no detector "other"`}, PluginRefused},
 		{"crash", "crash", []string{"its process ended"}, PluginFailed},
 		{"panic", "panic", []string{"not judged", "detector panicked: index out of range: 7"}, PluginFailed},
-		{"hang", "hang", []string{"no end in time: stopped after 1s"}, PluginFailed},
+		{"hang", "hang", []string{"no end in time: stopped after 3s"}, PluginFailed},
 		{"deaf", "deaf", []string{"no end in time"}, PluginFailed},
 		{"hostile_nan", "hostile", []string{"broke the contract", "a score of NaN"}, PluginFailed},
 		{"hostile_above_one", "hostile", []string{"broke the contract", "a score of 1.5"}, PluginFailed},
@@ -146,7 +146,11 @@ func TestAPluginThatFailsIsReportedAndTheOthersGoOn(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.mode, func(t *testing.T) {
 			registry := prometheus.NewRegistry()
-			p := launch(t, LaunchConfig{BuiltIn: builtIn("good"), ThirdParty: []ThirdParty{thirdParty(t, c.name, c.mode)}, Timeout: time.Second, Metrics: registry})
+			timeout := time.Minute
+			if c.mode == "hang" || c.mode == "deaf" {
+				timeout = 3 * time.Second
+			}
+			p := launch(t, LaunchConfig{BuiltIn: builtIn("good"), ThirdParty: []ThirdParty{thirdParty(t, c.name, c.mode)}, Timeout: timeout, Metrics: registry})
 			r := mustRun(t, in, p.Evaluators()...)
 			got := failure(r, c.name)
 			for _, want := range c.want {
@@ -209,7 +213,7 @@ func TestACrashAmongBuiltInsTakesNoOtherDown(t *testing.T) {
 }
 
 func TestAHangAmongBuiltInsTakesNoOtherDown(t *testing.T) {
-	p := launch(t, LaunchConfig{BuiltIn: builtIn("hanging_among"), Timeout: 2 * time.Second})
+	p := launch(t, LaunchConfig{BuiltIn: builtIn("hanging_among"), Timeout: 3 * time.Second})
 	in := district(t)
 	for range 2 {
 		r := mustRun(t, in, p.Evaluators()...)
