@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,7 +46,8 @@ func logInByForm(ctx context.Context, t *testing.T, url string) {
 	}
 }
 
-func TestBrowserFindsTheChartAtTheTopOfTheQueue(t *testing.T) {
+// TestBrowser does in one browser what a reader does first.
+func TestBrowser(t *testing.T) {
 	d := newDistrict(t)
 	server := httptest.NewServer(d.handler())
 	t.Cleanup(server.Close)
@@ -66,7 +68,47 @@ func TestBrowserFindsTheChartAtTheTopOfTheQueue(t *testing.T) {
 		t.Fatalf("listen: %v", err)
 	}
 	logInByForm(ctx, t, server.URL+"/queue")
-	if err := chromedp.Do(ctx, chromedp.WaitVisible("#queue tbody tr"), chromedp.Click("#queue tbody tr:first-child th a"), chromedp.WaitVisible("figure.chart svg path.ln")); err != nil {
+	t.Run("keys move through the queue", func(t *testing.T) { keysMove(ctx, t) })
+	t.Run("a new result shows without reload", func(t *testing.T) { newResultShows(ctx, t, d) })
+	t.Run("the top of the queue has its chart drawn", func(t *testing.T) { chartDrawn(ctx, t, server.URL) })
+	mu.Lock()
+	defer mu.Unlock()
+	if len(complaints) > 0 {
+		t.Errorf("the browser complained: %s", strings.Join(complaints, "; "))
+	}
+}
+
+func keysMove(ctx context.Context, t *testing.T) {
+	selected := chromedp.Evaluate[string](`document.querySelector('#queue tr[aria-selected="true"]').id + " " + document.querySelectorAll('#queue tr[tabindex="0"]').length`)
+	for _, step := range []struct{ key, want string }{{"j", "row-UP-10230 1"}, {"j", "row-UP-10233 1"}, {"k", "row-UP-10230 1"}} {
+		if err := chromedp.Do(ctx, chromedp.KeyEvent(step.key)); err != nil {
+			t.Fatalf("press %s: %v", step.key, err)
+		}
+		if got, err := chromedp.Run(ctx, selected); err != nil || got != step.want {
+			t.Fatalf("after %s %q is selected (%v), want %q", step.key, got, err, step.want)
+		}
+	}
+	if err := chromedp.Do(ctx, chromedp.KeyEvent("\r"), chromedp.WaitVisible("figure.chart"), chromedp.NavigateBack(), chromedp.WaitVisible("#queue tbody tr")); err != nil {
+		t.Fatalf("Enter opens nothing: %v", err)
+	}
+}
+
+func newResultShows(ctx context.Context, t *testing.T, d *district) {
+	d.mu.Lock()
+	next := *d.result
+	next.RunID = "run-2"
+	next.UsagePoints = slices.Clone(next.UsagePoints)
+	next.UsagePoints[0].Risk = 0.94
+	d.result = &next
+	d.mu.Unlock()
+	d.hub.Publish(Update{Kind: "result", ID: "run-2"})
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.querySelector("#queue tbody tr .risk").textContent.includes("0.94")`, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+		t.Fatalf("the page did not take the new result: %v", err)
+	}
+}
+
+func chartDrawn(ctx context.Context, t *testing.T, base string) {
+	if err := chromedp.Do(ctx, chromedp.Navigate(base+"/queue"), chromedp.WaitVisible("#queue tbody tr"), chromedp.Click("#queue tbody tr:first-child th a"), chromedp.WaitVisible("figure.chart svg path.ln")); err != nil {
 		t.Fatalf("open the top of the queue: %v", err)
 	}
 	where, err := chromedp.Run(ctx, chromedp.Location())
@@ -95,54 +137,5 @@ func TestBrowserFindsTheChartAtTheTopOfTheQueue(t *testing.T) {
 	}
 	if got.Charts < 4 || got.Lines < 3 || got.Thin < 20 || got.Heat < 60 || got.Narrowest <= 0 || got.Length < 100 {
 		t.Errorf("charts are not drawn: %+v", got)
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if len(complaints) > 0 {
-		t.Errorf("the browser complained: %s", strings.Join(complaints, "; "))
-	}
-}
-
-func TestBrowserKeysMoveThroughTheQueue(t *testing.T) {
-	d := newDistrict(t)
-	server := httptest.NewServer(d.handler())
-	t.Cleanup(server.Close)
-	t.Cleanup(d.hub.Close)
-	ctx := browser(t)
-	logInByForm(ctx, t, server.URL+"/queue")
-	selected := chromedp.Evaluate[string](`document.querySelector('#queue tr[aria-selected="true"]').id + " " + document.querySelectorAll('#queue tr[tabindex="0"]').length`)
-	for _, step := range []struct{ key, want string }{{"j", "row-UP-10230 1"}, {"j", "row-UP-10233 1"}, {"k", "row-UP-10230 1"}} {
-		if err := chromedp.Do(ctx, chromedp.KeyEvent(step.key)); err != nil {
-			t.Fatalf("press %s: %v", step.key, err)
-		}
-		if got, err := chromedp.Run(ctx, selected); err != nil || got != step.want {
-			t.Fatalf("after %s %q is selected (%v), want %q", step.key, got, err, step.want)
-		}
-	}
-	if err := chromedp.Do(ctx, chromedp.KeyEvent("\r"), chromedp.WaitVisible("figure.chart")); err != nil {
-		t.Fatalf("Enter opens nothing: %v", err)
-	}
-}
-
-func TestBrowserShowsANewResultWithoutReload(t *testing.T) {
-	d := newDistrict(t)
-	server := httptest.NewServer(d.handler())
-	t.Cleanup(server.Close)
-	t.Cleanup(d.hub.Close)
-	ctx := browser(t)
-	logInByForm(ctx, t, server.URL+"/queue")
-	if err := chromedp.Do(ctx, chromedp.WaitVisible("#queue tbody tr")); err != nil {
-		t.Fatal(err)
-	}
-	d.mu.Lock()
-	next := *d.result
-	next.RunID = "run-2"
-	next.UsagePoints = append(next.UsagePoints[:0:0], next.UsagePoints...)
-	next.UsagePoints[0].Risk = 0.42
-	d.result = &next
-	d.mu.Unlock()
-	d.hub.Publish(Update{Kind: "result", ID: "run-2"})
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.querySelector("#queue tbody tr .risk").textContent.includes("0.42")`, chromedp.WithPollingTimeout(10*time.Second))); err != nil {
-		t.Fatalf("the page did not take the new result: %v", err)
 	}
 }
