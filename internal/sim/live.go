@@ -2,9 +2,12 @@ package sim
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 )
@@ -166,7 +169,12 @@ func (l *live) today(i int, date curve.Date) *areaToday {
 		t.cum[k].fill(&p.Metered, &p.MeteredQ)
 	}
 	t.cum[len(t.points)].fill(&t.Metered, &t.kvar)
-	t.oil = topOil(a.a, a.a.dayOf(l.d.seed, l.d.env(date-1)), l.d.env(date-1), t.areaDay, e)
+	before := l.d.env(date - 1)
+	if y := a.days[date-1]; y != nil {
+		t.oil = topOil(a.a, y.areaDay, before, t.areaDay, e)
+	} else {
+		t.oil = topOil(a.a, a.a.dayOf(l.d.seed, before), before, t.areaDay, e)
+	}
 	a.days[date] = t
 	for old := range a.days {
 		if old < date-1 {
@@ -174,6 +182,22 @@ func (l *live) today(i int, date curve.Date) *areaToday {
 		}
 	}
 	return t
+}
+
+// warm computes a day of some areas, so that nobody waits for it later.
+func (l *live) warm(ctx context.Context, areas []int, date curve.Date) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, i := range areas {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			l.today(i, date)
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 func (c *cumulated) fill(kw, kvar *dayKW) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/drivers/profile"
+	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -65,6 +66,7 @@ type Server struct {
 	gateways []*gateway
 	ua       *uaServer
 	cancel   context.CancelFunc
+	wg       sync.WaitGroup
 	once     sync.Once
 	closeErr error
 
@@ -125,10 +127,32 @@ func (s *Server) start(ctx context.Context, profiles map[string]*profile.Profile
 	if len(served) == 0 {
 		return fmt.Errorf("sim: no transformer is named %v; they are called like %s", s.opt.Transformers, s.live.d.areas[0].id)
 	}
+	known := served
+	if !s.opt.WithoutOPCUA { // the substation is the sum of all
+		known = make([]int, len(s.live.areas))
+		for i := range known {
+			known[i] = i
+		}
+	}
+	if err := s.live.warm(ctx, known, curve.DateOf(s.second())); err != nil {
+		return fmt.Errorf("sim: %w", err)
+	}
+	s.wg.Add(1)
+	go s.ahead(ctx, known)
 	if s.opt.WithoutOPCUA {
 		return nil
 	}
 	return s.startUA(ctx, served, next(), profiles)
+}
+
+// ahead computes tomorrow some minutes before it begins.
+func (s *Server) ahead(ctx context.Context, areas []int) {
+	defer s.wg.Done()
+	for sleep(ctx, time.Minute) {
+		if soon := curve.DateOf(s.second().Add(5 * time.Minute)); soon != curve.DateOf(s.second()) {
+			_ = s.live.warm(ctx, areas, soon) // fails only when ctx ends
+		}
+	}
 }
 
 func (s *Server) wants(id string) bool {
@@ -223,6 +247,7 @@ func (s *Server) shutdown() {
 		if s.ua != nil {
 			errs = append(errs, s.ua.close())
 		}
+		s.wg.Wait()
 		s.closeErr = errors.Join(errs...)
 	})
 }
