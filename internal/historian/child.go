@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	childStart   = 60 * time.Second // a large data folder takes its time
+	childStart   = 3 * time.Minute  // a large data folder, or a busy machine, takes its time
 	childStop    = 15 * time.Second // from SIGTERM to SIGKILL
 	childBackoff = time.Second      // before it is started again; doubles
 	childRest    = 30 * time.Second

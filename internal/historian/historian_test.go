@@ -3,6 +3,7 @@ package historian
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -188,4 +189,23 @@ func BenchmarkWrite(b *testing.B) {
 		write(b, h, in)
 	}
 	b.ReportMetric(float64(len(in))*float64(b.N)/b.Elapsed().Seconds(), "readings/s")
+}
+
+// BenchmarkCount counts a minute of a thousand devices.
+func BenchmarkCount(b *testing.B) {
+	c, db := shared(b)
+	h := historian(b, Config{URL: c.URL(), Bucket: db})
+	in := sample(600_000)
+	for i := range in {
+		// All devices in the same minute.
+		at := base().Add(time.Duration(i/10_000)*time.Second + time.Duration(i%10_000/10))
+		in[i].EventTime, in[i].ReceiveTime = at, at
+		in[i].MeterID, in[i].DeviceID = fmt.Sprint("m", i%10_000/10), fmt.Sprint("d", i%10_000/10)
+	}
+	write(b, h, in)
+	for b.Loop() {
+		if n, err := h.Count(b.Context(), base(), base().Add(time.Minute)); err != nil || n != int64(len(in)) {
+			b.Fatal(n, err)
+		}
+	}
 }
