@@ -58,10 +58,13 @@ func newTruth(d *districtFlags) *cobra.Command {
 			}
 			e := json.NewEncoder(cmd.OutOrStdout())
 			e.SetIndent("", "  ")
-			return e.Encode(struct {
+			if err := e.Encode(struct {
 				Planted    []sim.Planted   `json:"planted"`
 				Lookalikes []sim.Lookalike `json:"lookalikes"`
-			}{district.Truth(), district.Lookalikes()})
+			}{district.Truth(), district.Lookalikes()}); err != nil {
+				return fmt.Errorf("truth: %w", err)
+			}
+			return nil
 		},
 	}
 }

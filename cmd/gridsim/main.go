@@ -60,8 +60,13 @@ same seed gives the same district, to the last digit. All times are UTC.`,
   gridsim stats --compare households.csv      # beside real households
   gridsim serve --base-port 15020             # Modbus TCP and OPC UA, until Ctrl-C`,
 		SilenceUsage: true, SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error { return noArgs(args) },
-		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		Args: func(_ *cobra.Command, args []string) error { return noArgs(args) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmd.Help(); err != nil {
+				return fmt.Errorf("help: %w", err)
+			}
+			return nil
+		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}

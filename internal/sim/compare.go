@@ -34,14 +34,14 @@ func MeasureFile(file string) (*Measured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("readings to compare with: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var r io.Reader = f
 	if strings.HasSuffix(file, ".gz") {
 		z, err := gzip.NewReader(f)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w; is it a gzip file?", file, err)
 		}
-		defer z.Close()
+		defer func() { _ = z.Close() }()
 		r = z
 	}
 	return measure(file, r)

@@ -58,7 +58,7 @@ func New(c Config) (*District, error) {
 	return d, nil
 }
 
-// First and Last are the first and last day of the history.
+// First is the first day of the history.
 func (d *District) First() curve.Date { return d.first }
 
 // Last is the last day of the history, inclusive.

@@ -52,9 +52,12 @@ func (d *District) writeTruth(file string) error {
 		Lookalikes []Lookalike `json:"lookalikes"`
 	}{d.first.String(), d.last.String(), d.Truth(), d.Lookalikes()}, "", "  ")
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	return os.WriteFile(file, append(data, '\n'), 0o644)
+	if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("cannot be written: %w", err)
+	}
+	return nil
 }
 
 func (d *District) writeReadings(ctx context.Context, dir string, progress func(done, total int)) (err error) {
@@ -108,7 +111,10 @@ func (d *District) day(ctx context.Context, date curve.Date) ([]*areaDay, error)
 			return nil
 		})
 	}
-	return out, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, fmt.Errorf("day %s: %w", date, err)
+	}
+	return out, nil
 }
 
 // gap is the run of intervals that the metering system lost: one meter-day in
@@ -134,7 +140,7 @@ type wideFile struct {
 func newWideFile(file string) (*wideFile, error) {
 	f, err := os.Create(file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot be written: %w", err)
 	}
 	w := &wideFile{f: f, w: bufio.NewWriterSize(f, 1<<16)}
 	w.buf = append(w.buf, "meter_id,date"...)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/csv"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -39,7 +40,7 @@ func (d *District) writeRegistry(dir string) error {
 func writeCSV(file string, header []string, rows [][]string) error {
 	f, err := os.Create(file)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot be written: %w", err)
 	}
 	w := csv.NewWriter(f)
 	err = w.Write(header)
@@ -49,7 +50,10 @@ func writeCSV(file string, header []string, rows [][]string) error {
 	if e := f.Close(); err == nil {
 		err = e
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }
 
 func num(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -3,6 +3,7 @@ package sim
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -131,5 +132,8 @@ func (g *gateway) close() error {
 	}
 	g.mu.Unlock()
 	g.wg.Wait()
-	return err
+	if err != nil {
+		return fmt.Errorf("sim: gateway %s: %w", g.listener.Addr(), err)
+	}
+	return nil
 }

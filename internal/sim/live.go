@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -197,7 +198,10 @@ func (l *live) warm(ctx context.Context, areas []int, date curve.Date) error {
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("day %s: %w", date, err)
+	}
+	return nil
 }
 
 func (c *cumulated) fill(kw, kvar *dayKW) {

@@ -34,7 +34,7 @@ const maxPDU = 253
 func readRequest(r io.Reader) (request, error) {
 	var head [7]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return request{}, err
+		return request{}, fmt.Errorf("modbus: next request: %w", err)
 	}
 	protocol, length := binary.BigEndian.Uint16(head[2:]), int(binary.BigEndian.Uint16(head[4:]))
 	if protocol != 0 {

@@ -94,10 +94,13 @@ func freePort(ctx context.Context, host string, port int) (int, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("no free port: %w", err)
 	}
 	at := l.Addr().(*net.TCPAddr).Port
-	return at, l.Close()
+	if err := l.Close(); err != nil {
+		return 0, fmt.Errorf("free port: %w", err)
+	}
+	return at, nil
 }
 
 // tick tells subscribers of each second's values.
