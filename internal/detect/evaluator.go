@@ -86,7 +86,7 @@ func ownSum() (string, error) {
 func fileSum(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("checksumming a program: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read only
 	h := sha256.New()

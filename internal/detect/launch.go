@@ -140,7 +140,12 @@ func (p *Plugins) launch(ctx context.Context) error {
 func (p *Plugins) admit(ctx context.Context, t ThirdParty) *remote {
 	command := Command{Path: t.Path}
 	r := &remote{plugins: p, program: newProgram(p.config, command, t.SHA256), command: command, config: t.Config, description: sdk.Description{Name: t.Name}}
-	descriptions, err := r.program.describe(ctx)
+	descriptions, err := []sdk.Description(nil), error(nil)
+	if t.SHA256 == "" {
+		err = fmt.Errorf("%w: none is pinned; pin the one that sha256sum %s prints", ErrChecksum, t.Path)
+	} else {
+		descriptions, err = r.program.describe(ctx)
+	}
 	if err == nil {
 		at := slices.IndexFunc(descriptions, func(d sdk.Description) bool { return d.Name == t.Name })
 		if at < 0 {

@@ -32,6 +32,8 @@ func serveTestPlugin() bool {
 		return false
 	case "good":
 		sdk.Serve(stepper{}, balance{})
+	case "quiet":
+		sdk.Serve(misbehaving{"quiet", func(context.Context) {}})
 	case "third":
 		sdk.Serve(renamed{stepper{}, "third"})
 	case "crash_at_start":

@@ -192,6 +192,48 @@ func TestAWrongChecksumIsRefusedWithTheMend(t *testing.T) {
 	}
 }
 
+func TestAPluginWithoutAPinnedChecksumIsRefused(t *testing.T) {
+	third := thirdParty(t, "third", "third")
+	third.SHA256 = ""
+	p := launch(t, LaunchConfig{ThirdParty: []ThirdParty{third}})
+	if s := statusOf(t, p, "third"); s.State != PluginRefused || s.PID != 0 || !strings.Contains(s.Error, "none is pinned") {
+		t.Errorf("status %+v", s)
+	}
+	third.SHA256 = "abc"
+	p = launch(t, LaunchConfig{ThirdParty: []ThirdParty{third}})
+	if s := statusOf(t, p, "third"); s.State != PluginRefused || !strings.Contains(s.Error, "is not a SHA-256") {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestCloseEndsARunAndLeavesNoProcess(t *testing.T) {
+	p := launch(t, LaunchConfig{BuiltIn: builtIn("hanging_among")})
+	pid := statusOf(t, p, "hang").PID
+	in := district(t)
+	in.Evaluators = p.Evaluators()
+	in.Progress = func(at Progress) {
+		if at.Detector == "stepper" && at.Done == at.Total { // the others are at work
+			go p.Close() //nolint:errcheck // closed once more by the clean-up, which waits
+		}
+	}
+	r, err := Run(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failure(r, "hang") == "" {
+		t.Errorf("failed %+v", r.Failed)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if s := statusOf(t, p, "hang"); s.PID != 0 {
+		t.Errorf("status %+v", s)
+	}
+	if !processGone(pid) {
+		t.Errorf("process %d is left", pid)
+	}
+}
+
 func TestACrashAmongBuiltInsTakesNoOtherDown(t *testing.T) {
 	p := launch(t, LaunchConfig{BuiltIn: builtIn("among")})
 	in := district(t)

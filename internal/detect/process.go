@@ -82,7 +82,7 @@ func startProcess(ctx context.Context, launch LaunchConfig, command Command, pin
 	c.client = plugin.NewClient(config)
 	if err := c.start(); err != nil {
 		c.stop()
-		return nil, c.lastly(fmt.Errorf("it does not start: %w", plainly(err)))
+		return nil, c.lastly(fmt.Errorf("it does not start: %w", err))
 	}
 	c.pid = cmd.Process.Pid
 	return c, nil
@@ -113,11 +113,11 @@ func (c *process) start() error {
 func (c *process) connect() error {
 	client, err := c.client.Client()
 	if err != nil {
-		return err
+		return plainly(err)
 	}
 	dispensed, err := client.Dispense(sdk.PluginName)
 	if err != nil {
-		return err
+		return fmt.Errorf("dispensing its detectors: %w", err)
 	}
 	service, ok := dispensed.(detectorv1.DetectorServiceClient)
 	if !ok {

@@ -33,7 +33,7 @@ func (p *program) acquire(ctx context.Context) (*process, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, errors.New("the plugins are closed")
+		return nil, errClosed
 	}
 	if c := p.current; c != nil {
 		if !c.doomed && !c.exited() {
@@ -119,6 +119,9 @@ func (p *program) describe(ctx context.Context) ([]sdk.Description, error) {
 	}
 	return out, nil
 }
+
+// errClosed says that the host is done with its plugins.
+var errClosed = errors.New("the plugins are closed")
 
 // configure gives a detector its configuration, once for each process.
 func (c *process) configure(ctx context.Context, name string, config []byte) error {

@@ -29,6 +29,7 @@ type remote struct {
 
 	mu        sync.Mutex
 	alone     *program // a process for this detector alone, after trouble in the shared one
+	closed    bool
 	sum       string
 	state     PluginState
 	refusal   error
@@ -114,6 +115,9 @@ func (r *remote) admitted(ctx context.Context) (*program, error) {
 func (r *remote) claim() (rest time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return 0, errClosed
+	}
 	switch r.state {
 	case PluginRefused:
 		r.count("refused")
@@ -200,7 +204,7 @@ func (r *remote) finished(err error, cancelled bool) {
 // isolate gives a built-in a process of its own for its next runs, so that it
 // cannot take the others with it, or they it.
 func (r *remote) isolate() {
-	if r.builtIn && r.alone == nil {
+	if r.builtIn && r.alone == nil && !r.closed {
 		r.alone = newProgram(r.plugins.config, r.command, "")
 	}
 }
@@ -251,6 +255,7 @@ func (r *remote) status() PluginStatus {
 func (r *remote) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true
 	r.program.close()
 	if r.alone != nil {
 		r.alone.close()

@@ -92,7 +92,10 @@ func runPhase(ctx context.Context, in *Input, b *builder, evaluators []Evaluator
 			return err
 		})
 	}
-	return out, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, errors.Join(err)
+	}
+	return out, nil
 }
 
 // runDetector runs one detector over all its windows. Its own failure is part
@@ -106,7 +109,7 @@ func runDetector(ctx context.Context, in *Input, b *builder, e Evaluator) (*judg
 			break
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, fmt.Errorf("detection was given up: %w", context.Cause(ctx))
 		}
 		var host hostError
 		if errors.As(err, &host) {
@@ -156,7 +159,7 @@ func (j *judgement) run(ctx context.Context, in *Input, e Evaluator) (err error)
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return errors.Join(err)
 	}
 	for _, window := range reports {
 		for _, r := range window {

@@ -149,7 +149,7 @@ func (s *session) because(err error) error {
 		if cause := context.Cause(s.ctx); errors.Is(cause, errTimeout) {
 			return fmt.Errorf("%w: stopped after %s", errTimeout, s.remote.plugins.config.Timeout)
 		}
-		return context.Cause(s.ctx)
+		return fmt.Errorf("the run was given up: %w", context.Cause(s.ctx))
 	}
 	err = s.process.explain(err)
 	if errors.Is(err, errPluginGone) && s.remote.builtIn && s.program == s.remote.program {

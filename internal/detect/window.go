@@ -48,7 +48,7 @@ func newBuilder(ctx context.Context, in *Input) (*builder, error) {
 	key := in.PseudonymKey
 	if len(key) == 0 {
 		if key, err = hex.DecodeString(b.version); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("deriving the pseudonyms' key: %w", err)
 		}
 	}
 	b.names = newPseudonyms(key)

@@ -9,6 +9,8 @@ import (
 	detectorv1 "github.com/gridwarden/gridwarden/plugins/sdk/proto/detector/v1"
 )
 
+//go:generate sh -c "cd proto && buf lint && buf generate"
+
 // PluginName is the one plugin that a process dispenses: its detectors.
 const PluginName = "detectors"
 

@@ -26,9 +26,9 @@ func Serve(detectors ...Detector) {
 	server, err := newServer(detectors)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "this plugin cannot be served: %v\n", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // Serve stands for the plugin's main
 	}
-	stop := watchParent(func() { os.Exit(1) })
+	stop := watchParent(func() { os.Exit(1) }) //nolint:forbidigo // the host is gone, and with it all that could be told
 	defer stop()
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake(),
@@ -106,7 +106,7 @@ func (s *server) Configure(_ context.Context, r *detectorv1.ConfigureRequest) (o
 func (s *server) Evaluate(stream detectorv1.DetectorService_EvaluateServer) error {
 	opening, err := stream.Recv()
 	if err != nil {
-		return err
+		return fmt.Errorf("receiving the opening: %w", err)
 	}
 	d := s.detectors[opening.GetOpen().GetDetector()]
 	if d == nil {
@@ -126,7 +126,7 @@ func (s *server) Evaluate(stream detectorv1.DetectorService_EvaluateServer) erro
 				return nil
 			}
 			if err != nil {
-				return err
+				return fmt.Errorf("receiving windows: %w", err)
 			}
 			w, err := assembler.Add(m.GetPart())
 			if err != nil {
@@ -161,7 +161,7 @@ func (r *replies) judge(ctx context.Context, d Detector, w *Window) error {
 	defer r.mu.Unlock()
 	for _, m := range messages {
 		if err := r.stream.Send(m); err != nil {
-			return err
+			return fmt.Errorf("sending a report: %w", err)
 		}
 	}
 	return nil

@@ -105,7 +105,9 @@ type Scene struct {
 	Days    int
 	Prior   float64 // 0 is 0.01
 	Bare    bool    // no attributes, weather or calendar
-	Clock   bool    // one day of 23 and one of 25 hours
+	// NoReference leaves out weather and calendar and keeps the attributes.
+	NoReference bool
+	Clock       bool // one day of 23 and one of 25 hours
 }
 
 // Window builds the window that a host would send to a detector with this
@@ -143,7 +145,7 @@ func (s Scene) Window(d sdk.Description, curves bool) *sdk.Window {
 	for f, column := range columns {
 		w.SetFeature(f, column)
 	}
-	if !s.Bare {
+	if !s.Bare && !s.NoReference {
 		for day := range s.Days {
 			w.TemperatureC = append(w.TemperatureC, float32(10+8*math.Sin(float64(day)/9)))
 			w.Holiday = append(w.Holiday, day == 5)
