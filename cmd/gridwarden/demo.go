@@ -209,12 +209,7 @@ func (d *demo) open(ctx context.Context, password string) (err error) {
 	cfg.DataDir = filepath.Join(d.dir, "data")
 	cfg.Registry = filepath.Join(d.exportDir(), "registry")
 	cfg.Console.Listen = d.flags.listen
-	for _, device := range d.server.Devices() {
-		cfg.Devices = append(cfg.Devices, config.Device{
-			ID: device.ID, URL: device.URL, Profile: device.Profile, MeterID: device.MeterID,
-			Interval: time.Second, Mode: device.Mode, Options: device.Options,
-		})
-	}
+	cfg.Devices = polledDevices(d.server)
 	logger := slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	d.status.step("starting stream, historian, detectors and console")
 	d.host, err = host.New(ctx, &cfg, host.Options{
@@ -235,6 +230,19 @@ func (d *demo) open(ctx context.Context, password string) (err error) {
 	}
 	d.status.done("%s", historian)
 	return nil
+}
+
+// polledDevices are the served devices as a configuration names them, each
+// polled every second.
+func polledDevices(server *sim.Server) []config.Device {
+	var devices []config.Device
+	for _, d := range server.Devices() {
+		devices = append(devices, config.Device{
+			ID: d.ID, URL: d.URL, Profile: d.Profile, MeterID: d.MeterID,
+			Interval: time.Second, Mode: d.Mode, Options: d.Options,
+		})
+	}
+	return devices
 }
 
 // errDemoDone ends the demo after `--exit`.

@@ -165,7 +165,7 @@ func (h *Host) Close() error {
 		h.stream.Close()
 	}
 	if h.historian != nil {
-		h.historian.Close()
+		closing("historian", h.historian.Close())
 	}
 	if h.influx != nil {
 		closing("InfluxDB", h.influx.Close())

@@ -45,6 +45,37 @@ func (h *Host) Start(ctx context.Context, main func(context.Context) error) erro
 	return g.Wait() //nolint:wrapcheck // wrapped above
 }
 
+// drainLimit bounds Drain.
+const drainLimit = 30 * time.Second
+
+// Drain moves what still waits in the stream to the historian, after Start has
+// returned. What cannot be moved in time stays in the stream and is an error.
+func (h *Host) Drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	feed, stop := context.WithCancel(ctx)
+	defer stop()
+	fed := make(chan error, 1)
+	go func() { fed <- h.feedHistorian(feed) }()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		waiting, err := h.Backlog(ctx)
+		if err == nil && waiting == 0 {
+			stop()
+			return <-fed
+		}
+		select {
+		case <-tick.C:
+		case err := <-fed:
+			return err
+		case <-ctx.Done():
+			stop()
+			return errors.Join(fmt.Errorf("%d batches still wait in the stream for the historian; they are written after the next start", waiting), <-fed)
+		}
+	}
+}
+
 // routine is what the program does over the days: import what is new, detect
 // when new days were closed, and once a night.
 func (h *Host) routine(ctx context.Context) error {

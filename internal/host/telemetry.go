@@ -166,6 +166,15 @@ func (h *Host) CountPoints(ctx context.Context, from, to time.Time) (points int6
 	return points, true, nil
 }
 
+// StoredValues calls fn for every value of a span of event time that the
+// historian holds.
+func (h *Host) StoredValues(ctx context.Context, from, to time.Time, fn func(historian.Value) error) error {
+	if err := h.historian.Values(ctx, from, to, fn); err != nil {
+		return fmt.Errorf("stored values: %w", err)
+	}
+	return nil
+}
+
 // MarkPolls remembers the poll counts of now.
 func (h *Host) MarkPolls() poll.Mark { return h.poller.Mark() }
 
