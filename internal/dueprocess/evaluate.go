@@ -11,7 +11,7 @@ import (
 // blocked. A nil policy blocks everything but watching and desk review.
 func Evaluate(f Facts, p *Policy, now time.Time) Judgement {
 	if p == nil {
-		p = &Policy{Pack: "none"}
+		p = &Policy{Pack: "none", NeverSufficient: neverSufficient()}
 	}
 	j := Judgement{Policy: p.Name(), PolicyHash: p.Hash, At: now}
 	e := evaluation{facts: f, policy: p, now: now}

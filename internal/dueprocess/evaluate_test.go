@@ -274,6 +274,20 @@ func TestInspectAndRefer(t *testing.T) {
 	}
 }
 
+// A policy that was not parsed cannot open anything by what it leaves out.
+func TestAPolicyThatSaysNothingDenies(t *testing.T) {
+	hollow := &Policy{Pack: "hollow", NeverSufficient: []string{"score"}, Grounds: []Ground{{Code: "whim", Text: "Whim", Path: "immediate", Opens: []string{"suspend"}}}}
+	for name, p := range map[string]*Policy{"no policy": nil, "hollow policy": hollow} {
+		j := Evaluate(Facts{Finding: Yes, RecordsRuledOut: Yes, Subject: "person", Approved: Yes, Suspended: No}, p, noon)
+		checkJudgement(t, j)
+		for m, want := range map[Measure]string{Refer: "refer.requires", Suspend: "never_sufficient: score"} {
+			if rules := rulesOf(j.Of(m)); !strings.HasPrefix(rules[0], want) {
+				t.Errorf("%s: %s lacks %q first, want %q", name, m, rules[0], want)
+			}
+		}
+	}
+}
+
 func TestCodes(t *testing.T) {
 	var measures, states []string
 	for _, m := range Measures() {

@@ -37,9 +37,12 @@ const (
 	minAppealDays      = 1  // to object before a noticed suspension
 )
 
+// neverSufficient is what proves no ground on its own under any pack.
+func neverSufficient() []string { return []string{"score", "list_entry", "mining"} }
+
 // checkFloors refuses a pack that is looser than the floors.
 func (p *Policy) checkFloors(doc *strictyaml.Document) {
-	for _, ground := range []string{"score", "list_entry", "mining"} {
+	for _, ground := range neverSufficient() {
 		if !slices.Contains(p.NeverSufficient, ground) {
 			doc.Add("$.never_sufficient", "%s is missing, which would let it justify a measure; add it", ground)
 		}
