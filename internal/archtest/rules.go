@@ -49,12 +49,18 @@ func noInit(t *tree) []finding {
 
 func (f *file) line(p token.Pos) int { return f.fset.Position(p).Line }
 
-// docGo wants a doc.go with a package comment, but for generated packages; a
-// program's comment may stand in its main.go.
+// docGo wants a doc.go with a package comment, but for generated packages. The
+// comment of a program, or of a package of one file, may stand in that file.
 func docGo(t *tree) []finding {
+	files := make(map[string]int)
+	for _, f := range t.files {
+		if !f.test {
+			files[f.pkg]++
+		}
+	}
 	documented := make(map[string]bool)
 	for _, f := range t.files {
-		place := path.Base(f.name) == "doc.go" || f.syntax.Name.Name == "main"
+		place := path.Base(f.name) == "doc.go" || f.syntax.Name.Name == "main" || files[f.pkg] == 1 && !f.test
 		if place && f.syntax.Doc != nil {
 			documented[f.pkg] = true
 		}
