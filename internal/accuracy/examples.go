@@ -96,10 +96,10 @@ func measure(rng *rand.Rand, l *Load, curves bool) (hiddenmining.Measures, bool)
 }
 
 // Priors of the classes among what is innocent. Of the flat loads that a
-// customer has to declare, one in five is not.
+// customer has to declare, one in ten is not.
 const (
 	flatShare  = 0.08
-	undeclared = 0.2
+	undeclared = 0.1
 )
 
 // declarable are the flat loads that go with a declared use of their own.

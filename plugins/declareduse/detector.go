@@ -66,6 +66,8 @@ type load struct {
 	flat        float64 // median share of hours within ±3 %
 	peakKW      float64 // hourly peak that nine days in ten stay below
 	meanKW      float64
+	nightRise   float64 // rise of the night load beyond that of the daytime, kW; 0 for none
+	nightT      float64 // its size over what the night load wanders by itself
 }
 
 func newLoad(w *sdk.Window, i int) (load, bool) {
@@ -98,5 +100,24 @@ func newLoad(w *sdk.Window, i int) (load, bool) {
 		peakKW: median(sdk.MaxKW, false, 0.9),
 	}
 	l.kwhDay = 24 * l.meanKW
+	l.nightRise, l.nightT = nightRise(w, i)
 	return l, l.meanKW > 1e-3
+}
+
+// nightRise looks over the whole window for a rise of the night load that the
+// daytime load does not share.
+func nightRise(w *sdk.Window, i int) (kw, t float64) {
+	night, day := robust.Finite(w.Feature(sdk.NightKW, i)), robust.Finite(w.Feature(sdk.DaytimeKW, i))
+	if len(night) != len(day) {
+		return 0, 0
+	}
+	step, ok := robust.FindStep(night, 0.01)
+	if !ok || step.Stays < 0.5 {
+		return 0, 0
+	}
+	shared := robust.Median(day[step.At:step.After]) - robust.Median(day[step.Before:step.At])
+	if kw = step.Rise - max(shared, 0); kw < 0.5*step.Rise {
+		return 0, 0
+	}
+	return kw, step.T
 }

@@ -22,11 +22,12 @@ type verdict struct {
 // for themselves only where the load is material for the use.
 const (
 	unremarkable = -0.7 // the load goes with the use in all that is looked at
-	maxEnergy    = 3.0
+	maxEnergy    = 4.0
 	maxNight     = 2.5
 	maxFlat      = 1.0
 	maxCapacity  = 1.0
 	maxTariff    = 1.0
+	maxNightRise = 1.5
 	assumedPF    = 0.95
 )
 
@@ -88,8 +89,9 @@ func (v *verdict) closedHours(l *load, s *sdk.Subject) {
 		return
 	}
 	material := 1.0
-	if high > 0 {
-		material = robust.Ramp(l.kwhDay/high, 0.15, 0.6)
+	if high > 0 { // against a middling user of this kind, not the largest
+		middling := math.Sqrt(high * math.Max(s.Number(sdk.AttrExpectedLowKWh), 1))
+		material = robust.Ramp(l.kwhDay/middling, 0.5, 2)
 	}
 	ratio := l.night / l.day
 	weight := maxNight * material * robust.Ramp(math.Log(math.Max(ratio, 1e-3)/expected), 0.15, 1)
@@ -99,6 +101,11 @@ func (v *verdict) closedHours(l *load, s *sdk.Subject) {
 		weight = maxFlat * material * robust.Ramp(l.flat, 0.4, 0.8)
 		v.add(sdk.Evidence{Code: "flat_share", Value: l.flat, LogOdds: weight,
 			Text: fmt.Sprintf("%.0f %% of the hours lie within ±3 %% of the day's median; the declared use opens and closes.", 100*l.flat)}, "use_not_declared")
+	}
+	if rise := l.nightRise; rise > 0 && s.Text(sdk.AttrDeclaredUse) != "dwelling" {
+		weight := maxNightRise * robust.Ramp(l.nightT, 3, 6) * robust.Ramp(rise/math.Max(l.night-rise, 0.05), 0.3, 1)
+		v.add(sdk.Evidence{Code: "night_rise", Value: rise, Unit: "kW", LogOdds: weight,
+			Text: fmt.Sprintf("The night load rose by %.2f kW within the window, and the daytime load did not rise with it.", rise)}, "night_load_in_closed_hours")
 	}
 	outcome := sdk.Explains
 	if weight > 0 || len(v.reasons) > 0 {

@@ -2,6 +2,7 @@ package energybalance
 
 import (
 	"math"
+	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
@@ -15,7 +16,8 @@ type area struct {
 	days    int
 	input   []float64
 	members []member
-	missing int // members without enough data to be balanced
+	dayKind []int8 // workday, saturday or restDay
+	missing int    // members without enough data to be balanced
 	rated   float64
 }
 
@@ -23,6 +25,13 @@ type member struct {
 	subject int // index in the window
 	kw      []float64
 }
+
+// Kinds of days, which have a usual load each.
+const (
+	workday int8 = iota
+	saturday
+	restDay
+)
 
 const (
 	// usableShare is the share of intervals that a member must have.
@@ -97,7 +106,15 @@ func plausible(v float32) float64 {
 }
 
 func newArea(w *sdk.Window, perDay int, series func(i int) []float64) *area {
-	a := &area{perDay: perDay, days: w.Days}
+	a := &area{perDay: perDay, days: w.Days, dayKind: make([]int8, w.Days)}
+	for d := range a.dayKind {
+		switch wd := (w.FirstDay + sdk.Date(d)).Weekday(); {
+		case wd == time.Sunday || w.Holiday != nil && w.Holiday[d]:
+			a.dayKind[d] = restDay
+		case wd == time.Saturday:
+			a.dayKind[d] = saturday
+		}
+	}
 	for i := range w.Subjects {
 		s := &w.Subjects[i]
 		kw := series(i)

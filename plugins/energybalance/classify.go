@@ -23,6 +23,7 @@ const (
 	// member: a customer of the same trade whom the records place elsewhere
 	// goes along with him, but never leaves nothing.
 	stranger = 7.0
+	ownGain  = 1.5
 )
 
 // account of one anomaly in words and numbers.
@@ -110,6 +111,10 @@ func (b *balance) fractional(c *anomaly) []suspicion {
 		}
 		s := suspicion{member: r.member, logOdds: explained(c.share) + math.Log(lead) - stranger*robust.Ramp(c.pattern, 0.05, 0.2)}
 		s.evidence = append(s.evidence, portionEvidence(b, c, r, s.logOdds))
+		if weight := b.own(r, c); weight != 0 {
+			s.logOdds += weight
+			s.evidence = append(s.evidence, ownEvidence(weight))
+		}
 		if c.stepped && r.member == c.member {
 			fell := b.fell(r.member, c)
 			expect := 1 / (1 + r.size)
@@ -123,6 +128,71 @@ func (b *balance) fractional(c *anomaly) []suspicion {
 		out = append(out, s)
 	}
 	return sorted(out)
+}
+
+// own asks whether the missing energy follows what is the member's own, its
+// departures from its usual day, as it must where its meter leaves out a
+// share; a stranger of the same trade shares the usual day only. The slope of
+// the missing energy on the departures, over that on the whole load, is 1 for
+// the member and 0 for a stranger; the log-odds are those of the two.
+func (b *balance) own(r rival, c *anomaly) float64 {
+	perDay, kw := b.a.perDay, b.a.members[r.member].kw
+	missing := make([]float64, len(b.y))
+	for t := range missing {
+		missing[t] = b.fit.residual[t]
+		if t >= c.from*perDay {
+			missing[t] += c.size * b.a.members[c.member].kw[t]
+		}
+	}
+	e, p := departures(missing, perDay, c.from, b), departures(kw, perDay, c.from, b)
+	var pp, pe, ee, n float64
+	for t := range e {
+		if x := e[t] * p[t]; !math.IsNaN(x) {
+			pp += p[t] * p[t]
+			pe += x
+			ee += e[t] * e[t]
+			n++
+		}
+	}
+	n /= max(blockHours*float64(perDay)/24, 1)
+	if n < 10 || pp <= 0 {
+		return 0
+	}
+	slope := pe / pp / r.size
+	err := math.Sqrt(max(ee-pe*pe/pp, 0)/pp/n) / math.Abs(r.size)
+	like := func(mean, spread float64) float64 {
+		v := err*err + spread*spread
+		return -(slope-mean)*(slope-mean)/(2*v) - math.Log(v)/2
+	}
+	return min(max(like(1, 0.15)-like(0, 0.25), -stranger), ownGain)
+}
+
+// departures are what a series differs by from its median at the same time of
+// day on days of the same kind, with outliers held in.
+func departures(v []float64, perDay, from int, b *balance) []float64 {
+	out := make([]float64, len(v))
+	for t := range out {
+		out[t] = math.NaN()
+	}
+	for k := range perDay {
+		for _, kind := range [...]int8{workday, saturday, restDay} {
+			var at []int
+			var values []float64
+			for d := from; d < b.a.days; d++ {
+				if t := d*perDay + k; b.a.dayKind[d] == kind && b.use(t) {
+					at, values = append(at, t), append(values, v[t])
+				}
+			}
+			if len(at) < 4 {
+				continue
+			}
+			m, spread := robust.Median(values), robust.MAD(values)
+			for _, t := range at {
+				out[t] = min(max(v[t]-m, -4*spread), 4*spread)
+			}
+		}
+	}
+	return out
 }
 
 // explained turns the share of the deviations that a member's load takes away

@@ -163,6 +163,14 @@ func portionEvidence(b *balance, c *anomaly, r rival, logOdds float64) sdk.Evide
 	}
 }
 
+func ownEvidence(weight float64) sdk.Evidence {
+	e := sdk.Evidence{Code: "follows_own_departures", LogOdds: weight, Text: "The missing energy rises and falls with this customer's own departures from its usual day, which no other customer shares."}
+	if weight < 0 {
+		e.Text = "The missing energy follows the hours of this customer's trade and not its own departures from its usual day: another customer of the same trade fits better."
+	}
+	return e
+}
+
 func fellEvidence(fell, expect, weight float64) sdk.Evidence {
 	return sdk.Evidence{
 		Code: "reading_fell", Value: fell, LogOdds: weight,

@@ -24,6 +24,9 @@ type result struct {
 	ambient    bool // ambient temperature known
 }
 
+// maxAgeing bounds the relative ageing of an hour: beyond it insulation has failed.
+const maxAgeing = 1e6
+
 // assess computes temperatures and ageing hour by hour.
 func (d *Detector) assess(w *sdk.Window, s *sdk.Subject, l *loading) result {
 	rated := s.Number(sdk.AttrRatedKVA)
@@ -44,7 +47,7 @@ func (d *Detector) assess(w *sdk.Window, s *sdk.Subject, l *loading) result {
 		for h, kva := range load {
 			k := kva / rated
 			hot := run(k, ambient(day))
-			sum += ageing(hot)
+			sum += min(ageing(hot), maxAgeing)
 			if math.IsNaN(l.kva[day][h]) {
 				continue // only measured hours give verdicts
 			}

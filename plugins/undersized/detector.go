@@ -1,6 +1,7 @@
 package undersized
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -61,10 +62,10 @@ func (*Detector) Describe() sdk.Description {
 // Configure implements sdk.Configurer.
 func (d *Detector) Configure(config []byte) error {
 	c := DefaultConfig()
-	if len(config) > 0 {
-		if err := json.Unmarshal(config, &c); err != nil {
-			return sdk.FieldErrors{{Field: "", Message: fmt.Sprintf("not the JSON object that is wanted: %v", err)}}
-		}
+	decoder := json.NewDecoder(bytes.NewReader(config))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&c); err != nil {
+		return sdk.FieldErrors{{Field: "", Message: fmt.Sprintf("%v; give a JSON object with %s", err, "hot_spot_c, loading_pct, p95_pct, ageing, days, ambient_c")}}
 	}
 	var errs sdk.FieldErrors
 	within := func(field string, v, low, high float64) {
@@ -99,7 +100,7 @@ func (d *Detector) Evaluate(_ context.Context, w *sdk.Window, out *sdk.Report) e
 			}
 			continue
 		}
-		l := newLoading(&w.Curves[i], w.Days)
+		l := newLoading(&w.Curves[i], w.Days, s.Number(sdk.AttrRatedKVA))
 		if l == nil {
 			continue
 		}

@@ -18,8 +18,12 @@ type loading struct {
 	measured int         // hours that were measured
 }
 
+// absurd is the loading, as a multiple of the nameplate, that no transformer
+// survives for an interval: what lies above is a wrong value.
+const absurd = 5
+
 // newLoading takes apparent power from the transformer's own curve.
-func newLoading(c *sdk.Curve, days int) *loading {
+func newLoading(c *sdk.Curve, days int, rated float64) *loading {
 	p := c.Columns[meter.ActivePower]
 	if p == nil || c.IntervalSeconds <= 0 || len(c.DayStart) != days+1 {
 		return nil
@@ -34,7 +38,7 @@ func newLoading(c *sdk.Curve, days int) *loading {
 			sum, n := 0.0, 0
 			for i := from + h*perHour; i < from+(h+1)*perHour; i++ {
 				s := apparent(p, q, pf, i, &l.assumed)
-				if !math.IsNaN(s) {
+				if s <= absurd*rated {
 					sum += s
 					n++
 				}
