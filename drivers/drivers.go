@@ -95,7 +95,7 @@ func NewRegistry(list ...Driver) *Registry {
 	for _, d := range list {
 		for _, s := range d.Schemes() {
 			if other := r.byScheme[s]; other != nil {
-				panic(fmt.Sprintf("drivers %s and %s both claim %s://", other.Name(), d.Name(), s))
+				panic(fmt.Sprintf("drivers %s and %s both claim %s://", other.Name(), d.Name(), s)) //nolint:forbidigo // a mistake in the program's own wiring
 			}
 			r.byScheme[s] = d
 		}

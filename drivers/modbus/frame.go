@@ -30,7 +30,11 @@ func (p readOnly) Encode(pdu *modbus.ProtocolDataUnit) ([]byte, error) {
 	if !reads(pdu.FunctionCode) {
 		return nil, fmt.Errorf("function code %d refused: %w", pdu.FunctionCode, errRefused)
 	}
-	return p.Packager.Encode(pdu)
+	frame, err := p.Packager.Encode(pdu)
+	if err != nil {
+		return nil, fmt.Errorf("build a request: %w", err)
+	}
+	return frame, nil
 }
 
 // tcpPackager returns goburrow's MBAP packager for one unit.

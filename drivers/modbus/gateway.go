@@ -170,8 +170,8 @@ func (g *gateway) open(ctx context.Context, deadline time.Time, ln *lane) (link,
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if err != nil {
-		if parent := context.Cause(ctx); errors.Is(parent, context.Canceled) {
-			return nil, parent
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, ctx.Err()
 		}
 		g.backOff(err)
 		return nil, fmt.Errorf("connect to %s: %w", g.addr, err)

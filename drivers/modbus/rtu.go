@@ -110,7 +110,7 @@ func (c *rtuConn) drain() error {
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return err
+		return fmt.Errorf("look at the connection: %w", err)
 	}
 	var buf [256]byte
 	var readErr error

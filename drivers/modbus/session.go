@@ -79,7 +79,7 @@ func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
 		}
 		received := time.Now().UTC()
 		if err != nil {
-			if err != errSkipped {
+			if !errors.Is(err, errSkipped) {
 				err = s.explain(b, err)
 				failed = append(failed, err)
 				gone = !answered(err)

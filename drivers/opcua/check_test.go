@@ -91,11 +91,11 @@ func TestChoose(t *testing.T) {
 
 // TestTake joins what waits up to the limit of one read.
 func TestTake(t *testing.T) {
-	e := &endpoint{conn: &connection{limit: 7}}
+	e := new(endpoint)
 	for range 5 {
-		e.waiting = append(e.waiting, &call{nodes: make([]string, 3)})
+		e.waiting = append(e.waiting, &call{nodes: make([]string, 3*maxNodes/7)})
 	}
-	e.waiting = append(e.waiting, &call{nodes: make([]string, 30)})
+	e.waiting = append(e.waiting, &call{nodes: make([]string, 2*maxNodes)})
 	var sizes []int
 	for batch := e.take(); len(batch) > 0; batch = e.take() {
 		sizes = append(sizes, len(batch))

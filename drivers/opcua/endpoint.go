@@ -115,16 +115,13 @@ func (e *endpoint) serve() {
 	}
 }
 
-// take removes calls of as many nodes as one read may name, one call at least.
+// take removes calls of up to maxNodes nodes, one call at least. A server that
+// takes fewer in one read gets several (see connection.read).
 func (e *endpoint) take() []*call {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	limit := maxNodes
-	if e.conn != nil {
-		limit = e.conn.limit
-	}
 	n, nodes := 0, 0
-	for n < len(e.waiting) && (n == 0 || nodes+len(e.waiting[n].nodes) <= limit) {
+	for n < len(e.waiting) && (n == 0 || nodes+len(e.waiting[n].nodes) <= maxNodes) {
 		nodes += len(e.waiting[n].nodes)
 		n++
 	}

@@ -3,7 +3,7 @@ package opcua
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // RFC 5280 derives the key identifier so; nothing is signed with it
+	"crypto/sha1" // RFC 5280 derives the key identifier so; nothing is signed with it
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -37,7 +37,7 @@ func NewIdentity(applicationURI string, now time.Time, valid time.Duration) (*Id
 	if err != nil {
 		return nil, fmt.Errorf("make a serial number: %w", err)
 	}
-	keyID := sha1.Sum(x509.MarshalPKCS1PublicKey(&key.PublicKey)) //nolint:gosec // see the import
+	keyID := sha1.Sum(x509.MarshalPKCS1PublicKey(&key.PublicKey))
 	template := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "Gridwarden", Organization: []string{"Gridwarden"}},

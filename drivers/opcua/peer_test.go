@@ -138,7 +138,7 @@ func TestNodeOPCUA(t *testing.T) {
 	peer := nodeOPCUA(t)
 	t.Run("suite", func(t *testing.T) {
 		drivertest.Run(t, drivertest.Harness{
-			New: func(t testing.TB) drivers.Driver {
+			New: func(testing.TB) drivers.Driver {
 				return New(Options{MinBackoff: 50 * time.Millisecond, MaxBackoff: 400 * time.Millisecond})
 			},
 			Upstream: peer.hostPort(),

@@ -172,7 +172,7 @@ func (c *connection) monitor(ctx context.Context, sub *opcua.Subscription, list 
 		part := items[from:min(from+maxNodes, len(items))]
 		res, err := sub.Monitor(ctx, ua.TimestampsToReturnBoth, part...)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("monitor %d nodes: %w", len(part), err)
 		}
 		for i, r := range res.Results {
 			if r.StatusCode == ua.StatusOK || from+i >= len(items) {
