@@ -21,12 +21,24 @@ func (c *console) caseRow(n *grid.Network, one Case) caseRow {
 	row := caseRow{Case: one, Name: c.identify(n, one.UsagePointID, one.CustomerID).Name, StateWords: in(c.words.states, one.State),
 		OpenedAt: stamp(one.Opened, now, loc), UpdatedAt: stamp(one.Updated, now, loc), Age: ago(one.Opened, now), Closed: one.State == "closed"}
 	if one.UsagePointID == "" && one.TransformerID != "" {
-		row.Name = "Unexplained energy, nobody named"
+		row.Name = c.areaName(one)
 	}
 	for _, code := range one.Reasons {
 		row.ReasonWords = append(row.ReasonWords, in(c.words.reasons, code))
 	}
 	return row
+}
+
+// areaName is what a case about a transformer is called: it names no customer.
+func (c *console) areaName(one Case) string {
+	if len(one.Reasons) == 0 {
+		return "Case about " + one.TransformerID
+	}
+	name := in(c.words.reasons, one.Reasons[0])
+	if one.Reasons[0] == "overloaded" || one.Reasons[0] == "undersized" {
+		return name
+	}
+	return name + ", nobody named"
 }
 
 type casesView struct {

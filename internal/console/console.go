@@ -8,7 +8,7 @@ import (
 	"github.com/alexedwards/scs/v2/memstore"
 )
 
-// console holds what handlers share. It is not changed after New.
+// console holds what handlers share. But for its caches it is not changed after New.
 type console struct {
 	cfg      Config
 	words    words
@@ -16,6 +16,8 @@ type console struct {
 	assets   *assets
 	results  *results
 	sessions *scs.SessionManager
+
+	historian historianCache
 }
 
 // New returns the handler of every page, the static assets, login and logout,
@@ -39,7 +41,7 @@ func newConsole(cfg Config) (*console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &console{cfg: cfg, words: newWords(), assets: assets, results: &results{source: cfg.Results}, sessions: newSessions(&cfg)}
+	c := &console{cfg: cfg, words: newWords(), assets: assets, results: &results{source: cfg.Results, hub: cfg.Hub, ttl: cfg.LiveInterval}, sessions: newSessions(&cfg)}
 	if c.pages, err = parsePages(c.funcs()); err != nil {
 		return nil, err
 	}

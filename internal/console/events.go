@@ -84,7 +84,7 @@ func (c *console) stillIn(ctx context.Context, token string, user User) bool {
 
 // signatures change when a page would.
 func (c *console) signatures(ctx context.Context) (run string, live uint64) {
-	s := c.state(ctx)
+	s := c.look(ctx)
 	if s.result != nil {
 		run = s.result.RunID
 	}

@@ -122,7 +122,7 @@ func (s *state) facts() []fact {
 			out = append(out, fact{Label: "Oldest reading", Value: lasting(oldest)})
 		}
 	}
-	out = append(out, fact{Label: "Historian", Value: s.historian.short, Optional: true})
+	out = append(out, fact{Label: "Historian", Value: s.historian.short, Optional: s.historian.err == nil && len(out) > 0})
 	if s.result != nil {
 		out = append(out, fact{Label: "Data to", Value: day(s.result.LastDay)})
 	}

@@ -1,6 +1,9 @@
 package console
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Update tells open pages what changed.
 type Update struct {
@@ -14,6 +17,8 @@ type Hub struct {
 	subs   map[chan Update]struct{}
 	closed bool
 	done   chan struct{}
+
+	generation atomic.Uint64 // counts published results
 }
 
 // NewHub returns a hub without listeners.
@@ -24,6 +29,9 @@ func NewHub() *Hub {
 // Publish hands u to every open page. It never blocks: a page that is too slow
 // to take it gets a later one, and reads all that changed then.
 func (h *Hub) Publish(u Update) {
+	if u.Kind == "result" {
+		h.generation.Add(1)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for ch := range h.subs {
@@ -55,4 +63,12 @@ func (h *Hub) subscribe() (updates <-chan Update, cancel func()) {
 		defer h.mu.Unlock()
 		delete(h.subs, ch)
 	}
+}
+
+// results counts the results published so far; a nil hub has none.
+func (h *Hub) results() uint64 {
+	if h == nil {
+		return 0
+	}
+	return h.generation.Load()
 }

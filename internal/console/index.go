@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/gridwarden/gridwarden/internal/detect"
 )
@@ -35,25 +36,37 @@ func newIndex(r *detect.Result) *index {
 	return x
 }
 
-// results keeps the index of the latest result, so that it is built once a run.
+// results keeps the index of the latest result: reading one may mean decoding
+// megabytes, and a page asks several times. It is read again after the hub
+// published one, and at the latest after ttl.
 type results struct {
 	source ResultSource
-	mu     sync.Mutex
-	last   *index
+	hub    *Hub // may be nil
+	ttl    time.Duration
+
+	mu         sync.Mutex
+	last       *index
+	read       time.Time
+	generation uint64
 }
 
 // latest returns nil where there was no run yet.
 func (s *results) latest(ctx context.Context) (*index, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	generation := s.hub.results()
+	if !s.read.IsZero() && s.generation == generation && time.Since(s.read) < s.ttl {
+		return s.last, nil
+	}
 	r, err := s.source.LatestResult(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the latest detection result: %w", err)
 	}
-	if r == nil {
-		return nil, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last == nil || s.last.Result != r && s.last.RunID != r.RunID {
+	s.read, s.generation = time.Now(), generation
+	switch {
+	case r == nil:
+		s.last = nil
+	case s.last == nil || s.last.RunID != r.RunID:
 		s.last = newIndex(r)
 	}
 	return s.last, nil

@@ -67,7 +67,8 @@ func (c *console) loggedIn(next http.Handler) http.Handler {
 		case err != nil:
 			c.fail(w, r, "Your login could not be checked", err)
 		default:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
+			ctx := context.WithValue(context.WithValue(r.Context(), userKey{}, user), stateKey{}, &heldState{})
+			next.ServeHTTP(w, r.WithContext(ctx))
 		}
 	})
 }

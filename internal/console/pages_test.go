@@ -29,7 +29,7 @@ func everyPage() map[string][]string {
 		"/transformers/" + hotArea:   {"Overloaded and too small for its load", "Above its rating on every day", "rating 50" + nbsp + "kVA", "takes 5", "of the energy has no meter behind it", "active power only", "Hot-spot, highest", "66.0" + nbsp + "kVA of 50"},
 		"/transformers/T-1033":       {"Load behind no meter.", "4.1 kW day and night that no meter has"},
 		"/transformers/T-1044":       {"silent for 12" + nbsp + "min"},
-		"/cases":                     {"2" + nbsp + "open cases", "Unexplained energy, nobody named", "26" + nbsp + "h ago"},
+		"/cases":                     {"2" + nbsp + "open cases", "Load behind no meter, nobody named", "26" + nbsp + "h ago"},
 		"/cases/C-2026-0001":         {"blocked, 2" + nbsp + "conditions unmet", "contract_breach.suspend: requires authority_order", "Case opened by finding", "By Lin Wei.", "generic 2026-10", "a notice may not be sent over an open one"},
 		"/cases/C-2026-0002":         {"nobody is named", "Balance and evidence"},
 		"/devices":                   {"silent for 12" + nbsp + "min", "connection refused", "not in the registry", "ua-substation", "144,000", "Silent <b>1</b>"},

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/grid"
@@ -30,6 +31,33 @@ type historianState struct {
 	configured bool
 	short      string // "writing", "not set up"
 	err        error
+}
+
+// historianTTL is for how long a historian's answer holds: asking may mean a
+// request over the network.
+const historianTTL = 5 * time.Second
+
+type historianCache struct {
+	mu   sync.Mutex
+	last historianState
+	read time.Time
+}
+
+func (h *historianCache) look(source Historian) historianState {
+	if source == nil {
+		return historianState{short: "not set up"}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.read.IsZero() && time.Since(h.read) < historianTTL {
+		return h.last
+	}
+	text, err := source.State()
+	h.last, h.read = historianState{configured: true, short: text, err: err}, time.Now()
+	if err != nil && text == "" {
+		h.last.short = "failing"
+	}
+	return h.last
 }
 
 type pollState string
@@ -61,7 +89,27 @@ func judge(d Device, now time.Time) deviceState {
 	return s
 }
 
+// heldState is the state of one request, taken when it is first asked for: the
+// frame and the body of a page must not disagree.
+type heldState struct {
+	once  sync.Once
+	state *state
+}
+
+type stateKey struct{}
+
+// state is what is live as of this request.
 func (c *console) state(ctx context.Context) *state {
+	held, ok := ctx.Value(stateKey{}).(*heldState)
+	if !ok {
+		return c.look(ctx)
+	}
+	held.once.Do(func() { held.state = c.look(ctx) })
+	return held.state
+}
+
+// look takes the state anew.
+func (c *console) look(ctx context.Context) *state {
 	s := &state{now: c.cfg.Clock(), loc: c.cfg.Site.Location, limits: c.cfg.Limits, network: c.cfg.Network(), backlog: -1}
 	s.result, s.resultErr = c.results.latest(ctx)
 	if c.cfg.Loading != nil {
@@ -80,14 +128,7 @@ func (c *console) state(ctx context.Context) *state {
 	if c.cfg.Plugins != nil {
 		s.plugins = c.cfg.Plugins()
 	}
-	s.historian = historianState{short: "not set up"}
-	if c.cfg.Historian != nil {
-		text, err := c.cfg.Historian.State()
-		s.historian = historianState{configured: true, short: text, err: err}
-		if err != nil && text == "" {
-			s.historian.short = "failing"
-		}
-	}
+	s.historian = c.historian.look(c.cfg.Historian)
 	if c.cfg.Backlog != nil {
 		s.backlog, s.backlogErr = c.cfg.Backlog(ctx)
 		if s.backlogErr != nil {
