@@ -48,7 +48,10 @@ func serveTestPlugin() bool {
 	case "hanging_among":
 		sdk.Serve(stepper{}, balance{}, misbehaving{"hang", func(context.Context) { select {} }})
 	case "deaf": // says what it is, then stops altogether
-		sdk.Serve(misbehaving{"deaf", func(context.Context) { stopMyself() }})
+		sdk.Serve(misbehaving{"deaf", func(context.Context) {
+			stopMyself()
+			select {} // the signal may take a moment
+		}})
 	case "panic":
 		sdk.Serve(misbehaving{"panic", func(context.Context) { panic("index out of range: 7") }})
 	case "slow":
@@ -144,7 +147,7 @@ func (h *hostile) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientCo
 }
 
 func (h *hostile) Describe(context.Context, *detectorv1.DescribeRequest) (*detectorv1.DescribeResponse, error) {
-	d := &detectorv1.Description{Name: "hostile", Version: "1", Scope: "usage_point", Features: []string{"energy_kwh"}}
+	d := &detectorv1.Description{Name: h.mode, Version: "1", Scope: "usage_point", Features: []string{"energy_kwh"}}
 	if h.mode == "description" {
 		d.Scope, d.Features = "galaxy", []string{"mood"}
 	}

@@ -116,60 +116,78 @@ func TestThirdPartyRunsBesideBuiltIns(t *testing.T) {
 	}
 }
 
-func TestAPluginThatFailsIsReportedAndTheOthersGoOn(t *testing.T) {
-	cases := []struct {
-		mode, name string
-		want       []string // in the failure
-		state      PluginState
-	}{
-		{"crash_at_start", "crash", []string{"does not start", "cannot find my model file"}, PluginRefused},
-		{"hostile_description", "hostile", []string{"describes itself wrongly", "galaxy", "mood"}, PluginRefused},
-		{"third", "other", []string{`serves no detector "other"`}, PluginRefused},
-		{"crash", "crash", []string{"its process ended"}, PluginFailed},
-		{"panic", "panic", []string{"not judged", "detector panicked: index out of range: 7"}, PluginFailed},
-		{"hang", "hang", []string{"no end in time: stopped after 3s"}, PluginFailed},
-		{"deaf", "deaf", []string{"no end in time"}, PluginFailed},
-		{"hostile_nan", "hostile", []string{"broke the contract", "a score of NaN"}, PluginFailed},
-		{"hostile_above_one", "hostile", []string{"broke the contract", "a score of 1.5"}, PluginFailed},
-		{"hostile_unknown_subject", "hostile", []string{`"u-nobody", which is not in the window`}, PluginFailed},
-		{"hostile_unknown_window", "hostile", []string{"window 78, which it was not given"}, PluginFailed},
-		{"hostile_reason", "hostile", []string{"reason code"}, PluginFailed},
-		{"hostile_flood", "hostile", []string{"more than 120 findings"}, PluginFailed},
-		{"hostile_text", "hostile", []string{"not printable UTF-8"}, PluginFailed},
-		{"hostile_infinite", "hostile", []string{"+Inf kWh a month"}, PluginFailed},
-		{"hostile_days", "hostile", []string{"the window spans"}, PluginFailed},
-		{"hostile_huge", "hostile", []string{"larger than max"}, PluginFailed},
-		{"hostile_empty", "hostile", []string{"not in the contract"}, PluginFailed},
-		{"hostile_hangs_up", "hostile", []string{"ended the stream"}, PluginFailed},
+// bad is a plugin that misbehaves, and what must be said of it.
+type bad struct {
+	mode, name string
+	want       []string // in the failure
+	state      PluginState
+}
+
+// runAmong runs bad plugins beside good ones and looks at what came of each.
+func runAmong(t *testing.T, timeout time.Duration, cases []bad) {
+	t.Helper()
+	config := LaunchConfig{BuiltIn: builtIn("good"), Timeout: timeout, Metrics: prometheus.NewRegistry()}
+	for _, c := range cases {
+		config.ThirdParty = append(config.ThirdParty, thirdParty(t, c.name, c.mode))
 	}
-	in := district(t)
+	p := launch(t, config)
+	r := mustRun(t, district(t), p.Evaluators()...)
+	if r.UsagePoints[0].UsagePointID != "UP-0007" || r.Transformers[0].Verdicts[0] != "theft" || len(r.Failed) != len(cases) {
+		t.Errorf("the good ones did not go on: %+v", r.Failed)
+	}
+	if n := testutil.ToFloat64(p.runs.WithLabelValues("stepper", "ok")); n != 1 {
+		t.Errorf("%v runs of stepper counted", n)
+	}
 	for _, c := range cases {
 		t.Run(c.mode, func(t *testing.T) {
-			registry := prometheus.NewRegistry()
-			timeout := time.Minute
-			if c.mode == "hang" || c.mode == "deaf" {
-				timeout = 3 * time.Second
-			}
-			p := launch(t, LaunchConfig{BuiltIn: builtIn("good"), ThirdParty: []ThirdParty{thirdParty(t, c.name, c.mode)}, Timeout: timeout, Metrics: registry})
-			r := mustRun(t, in, p.Evaluators()...)
 			got := failure(r, c.name)
 			for _, want := range c.want {
 				if !strings.Contains(got, want) {
 					t.Errorf("failure %q does not say %q", got, want)
 				}
 			}
-			if r.UsagePoints[0].UsagePointID != "UP-0007" || len(r.Failed) != 1 {
-				t.Errorf("the others did not go on: %+v", r.Failed)
-			}
 			s := statusOf(t, p, c.name)
 			if s.State != c.state || s.Error == "" {
 				t.Errorf("status %+v", s)
 			}
-			if n := testutil.ToFloat64(p.runs.WithLabelValues("stepper", "ok")); n != 1 {
-				t.Errorf("%v runs of stepper counted", n)
+			result := map[PluginState]string{PluginRefused: "refused", PluginFailed: "failed"}[c.state]
+			if strings.Contains(got, errTimeout.Error()) {
+				result = "timeout"
+			}
+			if n := testutil.ToFloat64(p.runs.WithLabelValues(c.name, result)); n != 1 {
+				t.Errorf("%v runs counted as %s", n, result)
 			}
 		})
 	}
+}
+
+func TestAPluginThatFailsIsReportedAndTheOthersGoOn(t *testing.T) {
+	runAmong(t, time.Minute, []bad{
+		{"crash_at_start", "unborn", []string{"does not start", "cannot find my model file"}, PluginRefused},
+		{"hostile_description", "description", []string{"describes itself wrongly", "galaxy", "mood"}, PluginRefused},
+		{"third", "other", []string{`serves no detector "other"`}, PluginRefused},
+		{"crash", "crash", []string{"its process ended"}, PluginFailed},
+		{"panic", "panic", []string{"not judged", "detector panicked: index out of range: 7"}, PluginFailed},
+		{"hostile_nan", "nan", []string{"broke the contract", "a score of NaN"}, PluginFailed},
+		{"hostile_above_one", "above_one", []string{"broke the contract", "a score of 1.5"}, PluginFailed},
+		{"hostile_unknown_subject", "unknown_subject", []string{`"u-nobody", which is not in the window`}, PluginFailed},
+		{"hostile_unknown_window", "unknown_window", []string{"window 78, which it was not given"}, PluginFailed},
+		{"hostile_reason", "reason", []string{"reason code"}, PluginFailed},
+		{"hostile_flood", "flood", []string{"more than 120 findings"}, PluginFailed},
+		{"hostile_text", "text", []string{"not printable UTF-8"}, PluginFailed},
+		{"hostile_infinite", "infinite", []string{"+Inf kWh a month"}, PluginFailed},
+		{"hostile_days", "days", []string{"the window spans"}, PluginFailed},
+		{"hostile_huge", "huge", []string{"larger than max"}, PluginFailed},
+		{"hostile_empty", "empty", []string{"not in the contract"}, PluginFailed},
+		{"hostile_hangs_up", "hangs_up", []string{"ended the stream"}, PluginFailed},
+	})
+}
+
+func TestAPluginThatHangsIsStoppedAndTheOthersGoOn(t *testing.T) {
+	runAmong(t, 5*time.Second, []bad{
+		{"hang", "hang", []string{"no end in time: stopped after 5s"}, PluginFailed},
+		{"deaf", "deaf", []string{"no end in time"}, PluginFailed},
+	})
 }
 
 func TestAWrongChecksumIsRefusedWithTheMend(t *testing.T) {
@@ -255,7 +273,7 @@ func TestACrashAmongBuiltInsTakesNoOtherDown(t *testing.T) {
 }
 
 func TestAHangAmongBuiltInsTakesNoOtherDown(t *testing.T) {
-	p := launch(t, LaunchConfig{BuiltIn: builtIn("hanging_among"), Timeout: 3 * time.Second})
+	p := launch(t, LaunchConfig{BuiltIn: builtIn("hanging_among"), Timeout: 4 * time.Second})
 	in := district(t)
 	for range 2 {
 		r := mustRun(t, in, p.Evaluators()...)

@@ -49,7 +49,7 @@ func Checks() []Check {
 		{"empty window", judges(func(d sdk.Description) Scene { return Scene{} })},
 		{"one subject", judges(ordinary(1))},
 		{"one day", judges(func(d sdk.Description) Scene { s := scene(d, points(3)); s.Days = 1; return s })},
-		{"many subjects", judges(ordinary(300))},
+		{"many subjects", judges(ordinary(120))},
 		{"missing data", judges(func(d sdk.Description) Scene {
 			members := points(12)
 			for i := range members {
@@ -244,7 +244,7 @@ func fingerprint(w *sdk.Window) string {
 const cancelPatience = 3 * time.Second
 
 func cancelled(d sdk.Detector) error {
-	w := scene(d.Describe(), points(200)).Window(d.Describe(), false)
+	w := scene(d.Describe(), points(60)).Window(d.Describe(), false)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	began, done := make(chan struct{}), make(chan struct{})
