@@ -74,8 +74,7 @@ async function main() {
     sha256: crypto.createHash("sha256").update(server.getCertificate()).digest("hex"),
   }));
   process.stdin.resume();
-  process.stdin.on("end", async () => {
-    await server.shutdown(0);
+  process.stdin.on("end", () => {
     fs.rmSync(folder, { recursive: true, force: true });
     process.exit(0);
   });
