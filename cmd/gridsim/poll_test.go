@@ -79,7 +79,7 @@ func compareDevice(ctx context.Context, t *testing.T, reg *drivers.Registry, pro
 		t.Fatal(err)
 	}
 	device := drivers.Device{
-		ID: dev.ID, MeterID: dev.MeterID, URL: u, Profile: profiles[dev.Profile], Interval: time.Second, Options: dev.Options,
+		ID: dev.ID, MeterID: dev.MeterID, URL: u, Profile: profiles[dev.Profile], Interval: time.Second, Timeout: 20 * time.Second, Options: dev.Options,
 	}
 	if err := drv.Check(device); err != nil {
 		t.Fatal(err)

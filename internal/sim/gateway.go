@@ -11,8 +11,8 @@ import (
 	"github.com/gridwarden/gridwarden/drivers/profile"
 )
 
-// slave is one device behind a gateway.
-type slave struct {
+// station is one device behind a gateway.
+type station struct {
 	device  *Device
 	profile *profile.Modbus
 	values  func(time.Time) values
@@ -22,7 +22,7 @@ type slave struct {
 type gateway struct {
 	server   *Server
 	listener net.Listener
-	units    map[byte]*slave
+	units    map[byte]*station
 	wg       sync.WaitGroup
 
 	mu    sync.Mutex

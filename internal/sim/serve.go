@@ -171,14 +171,14 @@ func (s *Server) startGateway(ctx context.Context, i, port int, profiles map[str
 	if err != nil {
 		return fmt.Errorf("sim: gateway of %s: %w; choose another base port or 0", a.id, err)
 	}
-	g := &gateway{server: s, listener: listener, units: make(map[byte]*slave), conns: make(map[net.Conn]struct{})}
+	g := &gateway{server: s, listener: listener, units: make(map[byte]*station), conns: make(map[net.Conn]struct{})}
 	add := func(unit byte, meterID, name string, at func(time.Time) values) {
 		dev := &Device{
 			ID: meterID, MeterID: meterID, Profile: name, Driver: "modbus", Mode: "poll",
 			URL: fmt.Sprintf("modbus://%s/%d", listener.Addr(), unit),
 		}
 		s.devices = append(s.devices, *dev)
-		g.units[unit] = &slave{device: dev, profile: profiles[name].Modbus, values: at}
+		g.units[unit] = &station{device: dev, profile: profiles[name].Modbus, values: at}
 	}
 	for k, p := range a.points {
 		add(byte(k+1), p.meterID, p.profileName(), func(t time.Time) values { return s.live.atPoint(i, k, t) })
