@@ -72,7 +72,7 @@ func load(fsys fs.FS) (*tree, error) {
 		}
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
-			return err
+			return fmt.Errorf("read: %w", err)
 		}
 		t.texts = append(t.texts, text{name, data})
 		if path.Ext(name) == ".go" && !strings.Contains("/"+name, "/testdata/") {

@@ -35,7 +35,7 @@ func TestReadBackAcrossARestart(t *testing.T) {
 	if state, err := h.State(); state != Failing || err == nil {
 		t.Errorf("with the engine stopped: %s, %v", state, err)
 	}
-	c = child(t, ChildConfig{Dir: dir, Addr: strings.TrimPrefix(c.URL(), "http://")})
+	child(t, ChildConfig{Dir: dir, Addr: strings.TrimPrefix(c.URL(), "http://")})
 	if state, err := h.State(); state != Works || err != nil {
 		t.Errorf("with the engine back: %s, %v", state, err)
 	}

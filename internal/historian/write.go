@@ -128,7 +128,7 @@ func (h *Historian) post(ctx context.Context, lines []line) error {
 		}
 		refused, tooLarge := verdict(err)
 		if refused || tooLarge || ctx.Err() != nil || attempt == h.cfg.Attempts {
-			return err //nolint:wrapcheck // the caller looks at it and wraps it
+			return err
 		}
 		wait := h.wait(attempt, err)
 		h.log.Debug("historian write failed, trying again", "attempt", attempt, "wait", wait, "error", err)
@@ -137,7 +137,7 @@ func (h *Historian) post(ctx context.Context, lines []line) error {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return err //nolint:wrapcheck // the caller looks at it and wraps it
+			return err
 		}
 	}
 }
