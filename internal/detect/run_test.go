@@ -3,6 +3,7 @@ package detect
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk"
@@ -110,5 +111,22 @@ func TestRunJudgesEverybodyAndRanksWhatWasFound(t *testing.T) {
 	}
 	if len(west.Verdicts) != 1 || west.Verdicts[0] != "no_meter" || west.LossPct.Known() {
 		t.Errorf("west: %s", asJSON(t, west))
+	}
+}
+
+func TestAResultSurvivesItsJSON(t *testing.T) {
+	r := mustRun(t, district(t), Local(stepper{}), Local(balance{}))
+	text := asJSON(t, r)
+	for _, want := range []string{`"first_day": "2024-10-04"`, `"reason": "base_step"`, `"data_version":`, `"loss_pct": null`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the JSON has no %s", want)
+		}
+	}
+	var back Result
+	if err := json.Unmarshal([]byte(text), &back); err != nil {
+		t.Fatal(err)
+	}
+	if again := asJSON(t, &back); again != text {
+		t.Errorf("a result read back differs:\n%s\n%s", text, again)
 	}
 }

@@ -55,19 +55,19 @@ type Description struct {
 // Finding is one thing that a detector found. It names no action: what may
 // follow is for people and the law to say.
 type Finding struct {
-	Subject        string // pseudonym of the usage point or transformer
-	Kind           SubjectKind
-	Reason         string   // principal reason code, lower case with "_": flat_load, use_not_declared …
-	AlsoReasons    []string // further reason codes that the same evidence supports
-	Probability    float64  // calibrated probability of abnormal use at Window.Prior, 0 … 1
-	FirstDay       Date     // since when; both days 0 mean the whole window
-	LastDay        Date     // until when (inclusive)
-	ExcessKWhMonth float64  // energy beyond what is explained, kWh per 30 days
-	Evidence       []Evidence
-	Innocent       []Explanation
-	Verdicts       []string           // transformer findings: codes of transformer_findings.csv
-	Suspects       []Suspect          // transformer findings: who the data name, most likely first
-	Metrics        map[string]float64 // further measured values by name: hot_spot_max_c, loading_p95_pct …
+	Subject        string             `json:"subject"` // pseudonym of the usage point or transformer
+	Kind           SubjectKind        `json:"kind"`
+	Reason         string             `json:"reason"`                 // principal reason code, lower case with "_": flat_load, use_not_declared …
+	AlsoReasons    []string           `json:"also_reasons,omitempty"` // further reason codes that the same evidence supports
+	Probability    float64            `json:"probability"`            // calibrated probability of abnormal use at Window.Prior, 0 … 1
+	FirstDay       Date               `json:"first_day"`              // since when; both days 0 mean the whole window
+	LastDay        Date               `json:"last_day"`               // until when (inclusive)
+	ExcessKWhMonth float64            `json:"excess_kwh_month"`       // energy beyond what is explained, kWh per 30 days
+	Evidence       []Evidence         `json:"evidence"`
+	Innocent       []Explanation      `json:"innocent"`
+	Verdicts       []string           `json:"verdicts,omitempty"` // transformer findings: codes of transformer_findings.csv
+	Suspects       []Suspect          `json:"suspects,omitempty"` // transformer findings: who the data name, most likely first
+	Metrics        map[string]float64 `json:"metrics,omitempty"`  // further measured values by name: hot_spot_max_c, loading_p95_pct …
 }
 
 // Reasons for which the host values the excess as energy that went past the
@@ -106,20 +106,20 @@ const (
 
 // Evidence is one measured fact with the interval in which it holds.
 type Evidence struct {
-	Code     string  // lower case with "_": base_step, flat_share, night_day_ratio …
-	Text     string  // in words for an officer, with numbers and units
-	Value    float64 //
-	Unit     string  // "" for a ratio
-	FirstDay Date    // both days 0 mean those of the finding
-	LastDay  Date
-	LogOdds  float64 // weight: positive speaks for abnormal use, negative against; 0 where none is claimed
+	Code     string  `json:"code"`      // lower case with "_": base_step, flat_share, night_day_ratio …
+	Text     string  `json:"text"`      // in words for an officer, with numbers and units
+	Value    float64 `json:"value"`     //
+	Unit     string  `json:"unit"`      // "" for a ratio
+	FirstDay Date    `json:"first_day"` // both days 0 mean those of the finding
+	LastDay  Date    `json:"last_day"`
+	LogOdds  float64 `json:"log_odds"` // weight: positive speaks for abnormal use, negative against; 0 where none is claimed
 }
 
 // Explanation is an innocent explanation that was considered.
 type Explanation struct {
-	Code    string  // thermostat, opening_hours, ev_charging, registered_data_centre …
-	Text    string  // what was tested and what came out
-	Outcome Outcome //
+	Code    string  `json:"code"`    // thermostat, opening_hours, ev_charging, registered_data_centre …
+	Text    string  `json:"text"`    // what was tested and what came out
+	Outcome Outcome `json:"outcome"` //
 }
 
 // Outcome says how an innocent explanation fared.
@@ -135,6 +135,6 @@ const (
 
 // Suspect is a usage point that a transformer finding points at.
 type Suspect struct {
-	Subject     string  // pseudonym
-	Probability float64 // 0 … 1
+	Subject     string  `json:"subject"`     // pseudonym
+	Probability float64 `json:"probability"` // 0 … 1
 }

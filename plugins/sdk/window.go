@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -12,6 +13,19 @@ type Date int32
 
 // String returns the day as YYYY-MM-DD.
 func (d Date) String() string { return time.Unix(int64(d)*86400, 0).UTC().Format(time.DateOnly) }
+
+// MarshalText writes the day as YYYY-MM-DD, in JSON too.
+func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads a day written as YYYY-MM-DD.
+func (d *Date) UnmarshalText(text []byte) error {
+	t, err := time.Parse(time.DateOnly, string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a date; write it as YYYY-MM-DD", text)
+	}
+	*d = Date(t.Unix() / 86400)
+	return nil
+}
 
 // Weekday returns the day of the week.
 func (d Date) Weekday() time.Weekday { return time.Weekday(((int(d)+4)%7 + 7) % 7) }
