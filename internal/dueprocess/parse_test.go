@@ -46,6 +46,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A pack may go down to a floor, not below.
+func TestTheFloorsThemselvesAreAccepted(t *testing.T) {
+	text := string(read(t, "testdata/minimal.yaml"))
+	for old, floor := range map[string]string{
+		"notice_days: 7": "notice_days: 1", "appeal_days: 3": "appeal_days: 1", "review_within_hours: 24": "review_within_hours: 1",
+		"expire_hours: 72": "expire_hours: 1", "approvals: 1": "approvals: 2",
+	} {
+		if _, err := Parse("pack.yaml", []byte(strings.Replace(text, old, floor, 1))); err != nil {
+			t.Errorf("%s: %v", floor, err)
+		}
+	}
+}
+
 func TestHashFollowsTheText(t *testing.T) {
 	text := read(t, "testdata/minimal.yaml")
 	one, err := Parse("a.yaml", text)
