@@ -1,10 +1,27 @@
 package accuracy
 
-import "math/rand/v2"
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// Part is which of the host loads are taken, so that weights can be fitted on
+// one part and measured on the other.
+type Part string
+
+// Parts.
+const (
+	AllHosts  Part = "all"
+	EvenHosts Part = "even"
+	OddHosts  Part = "odd"
+)
 
 // ReadHosts reads the loads that injections go into, with the records that a
 // utility would hold of them: homes as dwellings, the others as offices.
-func ReadHosts(homes, others string) ([]Load, error) {
+func ReadHosts(homes, others string, part Part) ([]Load, error) {
+	if part != AllHosts && part != EvenHosts && part != OddHosts {
+		return nil, fmt.Errorf("part %q of the hosts; give all, even or odd", part)
+	}
 	var hosts []Load
 	for _, f := range []struct{ file, use, category string }{
 		{homes, "dwelling", "residential"}, {others, "office", "commercial"},
@@ -17,6 +34,9 @@ func ReadHosts(homes, others string) ([]Load, error) {
 			return nil, err
 		}
 		for i := range loads {
+			if part == EvenHosts && i%2 == 1 || part == OddHosts && i%2 == 0 {
+				continue
+			}
 			if loads[i].Days < 28 || !(loads[i].MeanKW() > 0.02) {
 				continue
 			}

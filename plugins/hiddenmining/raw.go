@@ -108,24 +108,19 @@ func (m *Measures) hourlyStep(p *profile) {
 		if n < sp+5 {
 			continue
 		}
-		var common, falls []float64
-		for k := 5; k <= n-5; k++ {
-			d := p.rises(max(0, k-sp), k, min(n, k+sp))
-			s := d[:]
-			f := robust.Finite(s)
-			if len(f) < 18 {
-				common, falls = append(common, math.NaN()), append(falls, math.NaN())
-				continue
-			}
-			slices.Sort(f)
-			common = append(common, robust.OfSorted(f, 0.3))
-			falls = append(falls, max(-robust.OfSorted(f, 0.7), 0))
+		// A year of days is looked at every few days first: a step stands out
+		// from a good way off, and what wanders needs no closer look.
+		stride := max(n/60, 1)
+		var days []int
+		for k := 5; k <= n-5; k += stride {
+			days = append(days, k)
 		}
-		wander := robust.Quantile(falls, 0.9)
-		spread := robust.MAD(falls)
+		common, falls := p.together(days, sp)
+		wander := math.Hypot(robust.Quantile(falls, 0.9), robust.MAD(falls)) + 0.003*m.meanKW + 0.005
+		days, common = p.closer(days, common, sp, stride)
 		for i, r := range common {
-			if t := r / (math.Hypot(wander, spread) + 0.003*m.meanKW + 0.005); t > best {
-				best, at, span, rise = t, i+5, sp, r
+			if t := r / wander; t > best {
+				best, at, span, rise = t, days[i], sp, r
 			}
 		}
 	}
@@ -141,6 +136,45 @@ func (m *Measures) hourlyStep(p *profile) {
 	slices.Sort(f)
 	m.Factors[HourlyEven] = (robust.OfSorted(f, 0.85) - robust.OfSorted(f, 0.3)) / rise
 	m.Factors[OnsetEdge] = p.edge(at, rise)
+}
+
+// together returns for each day the rise that seven hours in ten share, and
+// the fall that they share, which is 0 where they do not fall together.
+func (p *profile) together(days []int, span int) (rises, falls []float64) {
+	for _, k := range days {
+		d := p.rises(max(0, k-span), k, min(len(p.hours), k+span))
+		f := robust.Finite(d[:])
+		if len(f) < 18 {
+			rises, falls = append(rises, math.NaN()), append(falls, math.NaN())
+			continue
+		}
+		slices.Sort(f)
+		rises = append(rises, robust.OfSorted(f, 0.3))
+		falls = append(falls, max(-robust.OfSorted(f, 0.7), 0))
+	}
+	return rises, falls
+}
+
+// closer adds the days around the highest rise that the stride passed over.
+func (p *profile) closer(days []int, common []float64, span, stride int) ([]int, []float64) {
+	if stride == 1 {
+		return days, common
+	}
+	top := -1
+	for i, r := range common {
+		if !math.IsNaN(r) && (top < 0 || r > common[top]) {
+			top = i
+		}
+	}
+	if top < 0 {
+		return days, common
+	}
+	var more []int
+	for k := max(days[top]-stride+1, 5); k <= min(days[top]+stride-1, len(p.hours)-5); k++ {
+		more = append(more, k)
+	}
+	rises, _ := p.together(more, span)
+	return append(days, more...), append(common, rises...)
 }
 
 // edge returns the sharpest jump between successive hours from a day before to

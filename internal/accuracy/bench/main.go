@@ -25,15 +25,16 @@ func main() {
 	seeds := flag.Int("seeds", 10, "number of trials per injector")
 	days := flag.Int("days", 92, "days of each trial")
 	prior := flag.Float64("prior", 0.01, "base rate of abnormal use")
+	part := flag.String("part", "all", "hosts to take: all, even or odd")
 	flag.Parse()
-	if err := run(*homes, *others, *seeds, *days, *prior); err != nil {
+	if err := run(*homes, *others, accuracy.Part(*part), *seeds, *days, *prior); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(homes, others string, seeds, days int, prior float64) error {
-	hosts, err := accuracy.ReadHosts(homes, others)
+func run(homes, others string, part accuracy.Part, seeds, days int, prior float64) error {
+	hosts, err := accuracy.ReadHosts(homes, others, part)
 	if err != nil {
 		return err
 	}

@@ -25,15 +25,16 @@ func main() {
 	seed := flag.Uint64("seed", 1, "seed of the injections")
 	repeats := flag.Int("repeats", 8, "injections into each home; buildings take four times as many")
 	ridge := flag.Float64("ridge", 2e-4, "penalty that keeps weights small where the data say little")
+	part := flag.String("part", "all", "hosts to take: all, even or odd")
 	flag.Parse()
-	if err := run(*homes, *others, *seed, *repeats, *ridge); err != nil {
+	if err := run(*homes, *others, accuracy.Part(*part), *seed, *repeats, *ridge); err != nil {
 		fmt.Fprintln(os.Stderr, "fit:", err)
 		os.Exit(1)
 	}
 }
 
-func run(homes, others string, seed uint64, repeats int, ridge float64) error {
-	hosts, err := accuracy.ReadHosts(homes, others)
+func run(homes, others string, part accuracy.Part, seed uint64, repeats int, ridge float64) error {
+	hosts, err := accuracy.ReadHosts(homes, others, part)
 	if err != nil {
 		return err
 	}
