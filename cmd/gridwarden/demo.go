@@ -210,6 +210,9 @@ func (d *demo) open(ctx context.Context, password string) (err error) {
 	cfg.Registry = filepath.Join(d.exportDir(), "registry")
 	cfg.Console.Listen = d.flags.listen
 	cfg.Devices = polledDevices(d.server)
+	if err := d.writeConfig(&cfg); err != nil {
+		return err
+	}
 	logger := slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	d.status.step("starting stream, historian, detectors and console")
 	d.host, err = host.New(ctx, &cfg, host.Options{
@@ -229,6 +232,17 @@ func (d *demo) open(ctx context.Context, password string) (err error) {
 		historian = "no bin/influxd: telemetry waits in the stream (`make bin/influxd` builds it)"
 	}
 	d.status.done("%s", historian)
+	return nil
+}
+
+// writeConfig leaves a configuration beside the data, so that `cases`, `users`
+// and `run` work on what the demo made. The simulated devices end with it.
+func (d *demo) writeConfig(cfg *config.Config) error {
+	text := fmt.Sprintf("site:\n  name: %q\n  organisation: %q\n  time_zone: %s\ndata_dir: data\nregistry: export/registry\n",
+		cfg.Site.Name, cfg.Site.Organisation, cfg.Site.TimeZone)
+	if err := os.WriteFile(filepath.Join(d.dir, "gridwarden.yaml"), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("demo configuration: %w", err)
+	}
 	return nil
 }
 
