@@ -2,6 +2,7 @@ package drivers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"sort"
@@ -81,6 +82,9 @@ type Sharing struct {
 	Parallel   int    // reads that may be under way on it at once, at least 1
 	Together   bool   // reads at the same moment are joined into one request
 }
+
+// ErrClosed is what a session says that is read after its Close.
+var ErrClosed = errors.New("the session was closed")
 
 // Registry finds the driver for a URL. It is built once, explicitly.
 type Registry struct {

@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/url"
 	"strings"
@@ -84,6 +85,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("recovers after the peer went away", h.recovers)
 	t.Run("a cut connection is not noticed", h.cut)
 	t.Run("sessions side by side", h.sideBySide)
+	t.Run("a closed session stays closed", h.closed)
 	t.Run("unknown options are refused", h.unknownOption)
 }
 
@@ -293,6 +295,26 @@ func (h *Harness) sideBySide(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+func (h *Harness) closed(t *testing.T) {
+	d := h.driver(t)
+	dev := h.device(t, "closed", h.Upstream, h.Profile)
+	other := open(t, d, h.device(t, "other", h.Upstream, h.Profile))
+	s := open(t, d, dev)
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	readings, err := s.Read(t.Context())
+	checkFailed(t, &dev, readings, err)
+	if !errors.Is(err, drivers.ErrClosed) {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := other.Read(t.Context()); err != nil {
+		t.Errorf("the other session: %v", err)
+	}
 }
 
 func (h *Harness) unknownOption(t *testing.T) {

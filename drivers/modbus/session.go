@@ -60,6 +60,10 @@ func (s *session) Close() error {
 // Read implements drivers.Session. Blocks are read one after the other; once
 // the unit is silent or the connection gone, the rest is not tried.
 func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
+	if s.closed {
+		err := fmt.Errorf("device %s: %w", s.dev.ID, drivers.ErrClosed)
+		return s.dev.Failed(time.Now().UTC(), meter.CommFailure, detail(err)), err
+	}
 	now := s.driver.opts.Now()
 	if wait := s.probeAt.Sub(now); wait > 0 {
 		err := fmt.Errorf("device %s: %w", s.dev.ID, &waitError{what: fmt.Sprintf("unit %d is left alone", s.at.unit), wait: wait, err: s.lastErr})

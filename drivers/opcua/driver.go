@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gopcua/opcua/ua"
+
 	"github.com/gridwarden/gridwarden/drivers"
 	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
@@ -147,7 +149,10 @@ func (s *session) Close() error {
 
 // Read implements drivers.Session: all points in one call.
 func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
-	values, err := s.endpoint.read(ctx, s.nodes, s.timeout)
+	values, err := []*ua.DataValue(nil), drivers.ErrClosed
+	if !s.closed {
+		values, err = s.endpoint.read(ctx, s.nodes, s.timeout)
+	}
 	received := time.Now().UTC()
 	if err != nil {
 		err = fmt.Errorf("device %s: %w", s.dev.ID, err)

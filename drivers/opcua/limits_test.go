@@ -10,6 +10,7 @@ import (
 // TestServerLimit reads 40 devices of five nodes at once from a server that
 // takes seven nodes a read.
 func TestServerLimit(t *testing.T) {
+	t.Parallel()
 	peer := nodeOPCUA(t, "0", "7")
 	d := driver(t, Options{})
 	p := testProfile(t, peerPoints)

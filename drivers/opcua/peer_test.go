@@ -135,6 +135,7 @@ const peerPoints = `
 var none = map[string]string{optNode: "T1", optSecurity: "none"}
 
 func TestNodeOPCUA(t *testing.T) {
+	t.Parallel()
 	peer := nodeOPCUA(t)
 	t.Run("suite", func(t *testing.T) {
 		drivertest.Run(t, drivertest.Harness{
