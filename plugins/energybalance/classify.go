@@ -64,7 +64,7 @@ func (b *balance) judge(c *anomaly, fine *area, residual []float64) judgement {
 			}
 		}
 	default:
-		if c.pattern > patternLimit {
+		if c.pattern > patternLimit && !c.stepped {
 			j.unknownCustomer()
 			break
 		}
@@ -215,20 +215,65 @@ func (b *balance) fell(m int, c *anomaly) float64 {
 	return robust.Mean(kw[at:min(at+span, len(kw))]) / robust.Mean(kw[max(at-span, 0):at])
 }
 
-// bypass weighs the members for a constant load that may be fed around a meter.
+// bypass weighs the members for a load that may be fed around a meter: by the
+// outages that they share with it, and by a fall of their own reading of its
+// size at its onset, as when a load that was metered is moved.
 func (b *balance) bypass(c *anomaly, fine *area, residual []float64) []suspicion {
-	logOdds, hits := b.pointers(fine, c, residual)
+	logOdds, hits := make([]float64, len(fine.members)), make([]int, len(fine.members))
+	if c.pattern <= patternLimit {
+		logOdds, hits = b.pointers(fine, c, residual)
+	}
 	any := math.Log(anyBypass / float64(len(fine.members)) / 0.01)
 	var out []suspicion
 	for m, l := range logOdds {
-		if hits[m] == 0 {
-			continue
+		s := suspicion{member: m, logOdds: any}
+		if hits[m] > 0 {
+			s.logOdds += l
+			s.evidence = append(s.evidence, outageEvidence(c, hits[m], l))
 		}
-		weight := min(l+any, maxSuspicion)
-		if weight <= 0 {
-			continue
+		if fall, weight := b.moved(m, c); weight > 0 {
+			s.logOdds += weight
+			s.evidence = append(s.evidence, movedEvidence(c, fall, weight))
 		}
-		out = append(out, suspicion{member: m, logOdds: weight, evidence: []sdk.Evidence{outageEvidence(c, hits[m], weight)}})
+		s.logOdds = min(s.logOdds, maxSuspicion)
+		if len(s.evidence) > 0 && s.logOdds > 0 {
+			out = append(out, s)
+		}
 	}
 	return sorted(out)
+}
+
+// maxMoved bounds what a coincident fall says: holidays begin on some day too.
+const maxMoved = 5.0
+
+// moved returns by how much the member's reading fell at the onset, kW, and
+// the log-odds that this is the missing load rather than chance.
+func (b *balance) moved(m int, c *anomaly) (fall, logOdds float64) {
+	if !c.stepped || m >= len(b.a.members) {
+		return 0, 0
+	}
+	daily := make([]float64, b.a.days)
+	for d := range daily {
+		daily[d] = robust.Mean(b.a.members[m].kw[d*b.a.perDay : (d+1)*b.a.perDay])
+	}
+	var usual []float64 // falls over the same span around other days
+	change := func(at int) float64 {
+		return robust.Mean(daily[max(at-14, 0):at]) - robust.Mean(daily[at:min(at+14, b.a.days)])
+	}
+	for at := 5; at <= b.a.days-5; at++ {
+		if at < c.from-10 || at > c.from+10 {
+			usual = append(usual, change(at))
+		}
+	}
+	if len(usual) < 5 || c.from < 5 || c.from > b.a.days-5 {
+		return 0, 0
+	}
+	before, after := daily[max(c.from-14, 0):c.from], daily[c.from:min(c.from+14, b.a.days)]
+	noise := math.Hypot(robust.MAD(before), robust.MAD(after)) / math.Sqrt(float64(min(len(before), len(after)))/2)
+	noise = math.Hypot(noise, robust.Quantile(usual, 0.8)-robust.Quantile(usual, 0.2)) + 0.02
+	fall = change(c.from)
+	like := func(mean, spread float64) float64 {
+		return -(fall-mean)*(fall-mean)/(2*spread*spread) - math.Log(spread)
+	}
+	return fall, min(like(c.kw, math.Hypot(noise, 0.25*c.kw))-like(0, noise), maxMoved)
 }

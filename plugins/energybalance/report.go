@@ -185,6 +185,13 @@ func outageEvidence(c *anomaly, hits int, weight float64) sdk.Evidence {
 	}
 }
 
+func movedEvidence(c *anomaly, fall, weight float64) sdk.Evidence {
+	return sdk.Evidence{
+		Code: "reading_fell", Value: fall, Unit: "kW", LogOdds: weight,
+		Text: fmt.Sprintf("When %.2f kW began to reach no meter, this customer's own reading fell by %.2f kW, more than it does by itself.", c.kw, fall),
+	}
+}
+
 func innocent(b *balance, j *judgement) []sdk.Explanation {
 	records := sdk.Explanation{Code: "records_error", Outcome: sdk.Unlikely, Text: "A customer placed at the wrong transformer would show from the first day with a rhythm of its own."}
 	switch {
