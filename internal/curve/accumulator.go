@@ -259,6 +259,9 @@ func (a *Accumulator) close(t *tracker, d *runningDay) Day {
 	day.Open = false
 	var counts Counts
 	VEE(&day, a.limits(t.id, d.start), &counts)
+	if d.opened != nil && d.closed != nil {
+		CheckSum(&day, d.closed.V-d.opened.V, &counts)
+	}
 	return day
 }
 

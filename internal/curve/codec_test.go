@@ -89,7 +89,7 @@ func TestCodecGivesBackEveryDay(t *testing.T) {
 }
 
 func TestCodecIsCompact(t *testing.T) {
-	d := dayOf(4, 24, func(h int) float64 { return 0.4 })
+	d := dayOf(4, 24, func(int) float64 { return 0.4 })
 	state := uint64(1)
 	for i := range d.EnergyKWh { // a house between 0 and 1 kWh a quarter of an hour
 		state = state*6364136223846793005 + 1442695040888963407

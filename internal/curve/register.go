@@ -80,9 +80,20 @@ func (t *tracker) takeRegister(ctx context.Context, a *Accumulator, now point) (
 		}
 		t.endInterval(before, start, b, rolled)
 		t.Boundary = b
+		if end.Equal(before.end) {
+			before.closed = b
+		}
 		start, crossed = end, true
 		if before, err = a.dayOf(ctx, t, start); err != nil {
 			return false, err
+		}
+		if start.Equal(before.start) {
+			before.opened = b
+		}
+	}
+	if rolled {
+		for _, d := range t.days {
+			d.opened = nil
 		}
 	}
 	if rolled && t.Boundary != nil {
@@ -95,6 +106,9 @@ func (t *tracker) takeRegister(ctx context.Context, a *Accumulator, now point) (
 // begin starts afresh at a reading.
 func (t *tracker) begin(day *runningDay, now point) {
 	t.Boundary = nil
+	for _, d := range t.days {
+		d.opened = nil // the register of the day's start is another one
+	}
 	if day.slotStart(now.T).Equal(now.T) {
 		t.Boundary = &boundary{T: now.T, V: now.V, U: now.U}
 	}

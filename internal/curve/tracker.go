@@ -64,6 +64,8 @@ type runningDay struct {
 	start, end time.Time
 	imported   bool // held closed by the store: left alone
 	dirty      bool // changed since it was saved
+
+	opened, closed *boundary // the register at the day's two ends, nil where not known
 }
 
 func newRunningDay(id string, date Date, start, end time.Time, interval time.Duration) *Day {

@@ -257,17 +257,16 @@ func Estimate(d *Day, counts *Counts) {
 // sumTolerance is how far the intervals of a day may be from its register, as
 // a share and at least in kWh.
 const (
-	sumTolerance    = 0.01
-	leastTolerance  = 0.05
-	sumCheckedShare = 1.0 // every interval must be there for the sums to compare
+	sumTolerance   = 0.01
+	leastTolerance = 0.05
 )
 
 // CheckSum compares the intervals of d with the energy that its register
 // counted over the day. Where they differ, good intervals become uncertain.
 func CheckSum(d *Day, registerKWh float64, counts *Counts) {
 	sum, usable := d.TotalKWh()
-	if math.IsNaN(registerKWh) || float64(usable) < sumCheckedShare*float64(len(d.EnergyKWh)) {
-		return
+	if math.IsNaN(registerKWh) || usable < len(d.EnergyKWh) {
+		return // sums compare only where every interval is there
 	}
 	if math.Abs(sum-registerKWh) <= math.Max(leastTolerance, sumTolerance*registerKWh) {
 		return

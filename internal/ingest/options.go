@@ -63,21 +63,21 @@ const shownUnknown = 5
 // finish writes the warnings.
 func (r *Report) finish() {
 	if r.UnknownMeters > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d meters are not in the registry, such as %s; add them to usage_points.csv or transformers.csv",
+		r.Warnings = append(r.Warnings, fmt.Sprintf("meters that are not in the registry: %d, such as %s; add them to usage_points.csv or transformers.csv",
 			r.UnknownMeters, quoteAll(r.UnknownExample)))
 	}
 	if r.Duplicates > 0 {
-		w := fmt.Sprintf("%d meter-days were delivered more than once; the first of each counts", r.Duplicates)
+		w := fmt.Sprintf("meter-days delivered more than once: %d; the first of each counts", r.Duplicates)
 		if r.Conflicts > 0 {
 			w += fmt.Sprintf(" (%d came with other values)", r.Conflicts)
 		}
 		r.Warnings = append(r.Warnings, w)
 	}
 	if r.LeftOut > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d meter-days after the last day asked for were left out", r.LeftOut))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("meter-days left out because they come after the last day asked for: %d", r.LeftOut))
 	}
 	if n := r.Rules[curve.RuleNoSuchHour]; n > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d values stand in columns of hours that their day does not have; check the time zone", n))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("values in columns of hours that their day does not have: %d; check the time zone", n))
 	}
 }
 

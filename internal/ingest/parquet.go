@@ -43,7 +43,7 @@ func (r *reader) readParquet(ctx context.Context, in *input, take func(context.C
 	if err != nil {
 		return err
 	}
-	var total int64 = max(1, file.NumRows())
+	total := max(1, file.NumRows())
 	for _, group := range file.RowGroups() {
 		rows := group.Rows()
 		for {

@@ -36,7 +36,7 @@ func (c *Curves) PutDays(ctx context.Context, days []curve.Day, features []curve
 		return nil
 	}
 	return c.Atomically(ctx, func(ctx context.Context, tx curve.Store) error {
-		return tx.PutDays(ctx, days, features) //nolint:wrapcheck // says what it did
+		return tx.PutDays(ctx, days, features)
 	})
 }
 

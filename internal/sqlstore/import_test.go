@@ -22,11 +22,11 @@ func writeDistrict(tb testing.TB, path string, meters, days int) {
 	}
 	w := bufio.NewWriterSize(f, 1<<20)
 	rng := rand.New(rand.NewPCG(1, 2))
-	w.WriteString("meter_id,date")
+	fmt.Fprint(w, "meter_id,date")
 	for i := range 96 {
 		fmt.Fprintf(w, ",p%d", i+1)
 	}
-	w.WriteByte('\n')
+	fmt.Fprintln(w)
 	var buf []byte
 	for m := range meters {
 		size := math.Exp(rng.NormFloat64() * 0.6)
@@ -39,8 +39,7 @@ func writeDistrict(tb testing.TB, path string, meters, days int) {
 				}
 				buf = fmt.Appendf(buf, ",%.3f", size*shape*(0.7+0.6*rng.Float64()))
 			}
-			buf = append(buf, '\n')
-			w.Write(buf)
+			fmt.Fprintln(w, string(buf))
 		}
 	}
 	if err := w.Flush(); err != nil {
