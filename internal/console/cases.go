@@ -69,10 +69,14 @@ func (c *console) cases(w http.ResponseWriter, r *http.Request) {
 	c.render(w, r, http.StatusOK, "cases", "Cases", v)
 }
 
+// unmetShown is how many conditions of a measure stand open; the others unfold.
+const unmetShown = 3
+
 type measureRow struct {
 	Measure
 	Name, StateWords string
 	Shut             bool
+	Further          []Unmet // conditions beyond the first few
 }
 
 type timelineRow struct {
@@ -157,6 +161,9 @@ func (c *console) measures(r *http.Request, id string) (rows []measureRow, note 
 			if len(one.Unmet) > 0 {
 				row.StateWords = "blocked, " + plural(len(one.Unmet), "condition", "conditions") + " unmet"
 			}
+		}
+		if len(row.Unmet) > unmetShown+1 {
+			row.Unmet, row.Further = row.Unmet[:unmetShown], row.Unmet[unmetShown:]
 		}
 		rows = append(rows, row)
 	}

@@ -38,7 +38,7 @@ type devicesView struct {
 	More     int
 }
 
-const devicesShown = 500
+const devicesShown = 200
 
 func (c *console) devices(w http.ResponseWriter, r *http.Request) {
 	s := c.state(r.Context())

@@ -211,3 +211,14 @@ func num3[V ~float64](v V) string {
 }
 
 func nan() float64 { return math.NaN() }
+
+// riskWords writes a probability with two decimals; nothing is ever certain.
+func riskWords(v float64) string {
+	switch {
+	case v >= 0.995:
+		return ">0.99"
+	case v < 0.005:
+		return "<0.01"
+	}
+	return fixed(v, 2)
+}

@@ -6,7 +6,10 @@ import (
 	"sort"
 )
 
-const overviewRows = 8
+const (
+	overviewRows  = 8
+	overviewChips = 3
+)
 
 type overviewView struct {
 	SLD        template.HTML
@@ -60,7 +63,11 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		for _, a := range s.result.ranked[:min(overviewRows, v.Ranked)] {
-			v.Rows = append(v.Rows, c.row(s.network, a, byPoint))
+			row := c.row(s.network, a, byPoint)
+			if n := len(row.Chips.Reasons); n > overviewChips {
+				row.Chips.Reasons, row.Chips.More = row.Chips.Reasons[:overviewChips], n-overviewChips
+			}
+			v.Rows = append(v.Rows, row)
 		}
 		v.ResultNote = c.resultNote(s)
 		v.Verdicts, v.VerdictAll = c.topVerdicts(s, 6)

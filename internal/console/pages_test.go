@@ -23,7 +23,7 @@ func everyPage() map[string][]string {
 		"/queue": {"Flat day and night", "Use not the declared one", "Explained: a business that grew", "Protected: life support", "0.97", "33,640", "Some new code",
 			`aria-sort="ascending"`, "Load behind no meter", "Data name nobody", `href="/usage-points/UP-10312"`, "data 99.7" + nbsp + "%"},
 		"/usage-points/" + minerPoint: {"Base load stepped up, flat day and night", "Base load stepped from", "48.2" + nbsp + "kW day and night; peers stay below", "The pattern changed on", "Load factor 0.9", "1 open",
-			"Undeclared", "Ruled out", "98 % of hours lie within 3 %", "rank 1 of 4", "No authority&#39;s written order on file.", "factor 80", "sole usage point", "24 commercial customers", "18 missing or bad", "median before", `class="missing"`},
+			"Undeclared", "Ruled out", "98 % of hours lie within 3 %", "rank 1 of 4", "blocked, 2" + nbsp + "conditions unmet", "factor 80", "sole usage point", "24 commercial customers", "18 missing or bad", "median before", `class="missing"`},
 		"/usage-points/UP-10110":     {"No detector found anything abnormal", "Highest around 19:00", "24 customers of the same declared use", "below the case threshold", "Household C-10110"},
 		"/transformers":              {"T-1023", "Too small for its load", "To look at <b>4</b>", "no data, 12" + nbsp + "min"},
 		"/transformers/" + hotArea:   {"Overloaded and too small for its load", "Above its rating on every day", "rating 50" + nbsp + "kVA", "takes 5", "of the energy has no meter behind it", "active power only", "Hot-spot, highest", "66.0" + nbsp + "kVA of 50"},

@@ -10,7 +10,10 @@ import (
 )
 
 // chips are the reasons of a row in words: what speaks against, what for, and protection.
-type chips struct{ Reasons, Explained, Protected []string }
+type chips struct {
+	Reasons, Explained, Protected []string
+	More                          int // reasons left out for room
+}
 
 // pointRow is one usage point in a list.
 type pointRow struct {

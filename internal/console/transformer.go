@@ -75,7 +75,8 @@ type transformerView struct {
 	Tiles              []tile
 	Load, Balance, Day figure
 	Behind             []behindRow
-	Rest               int
+	Rest               []behindRow // smaller ones without a case
+	RestKWh, RestShare float64
 	BehindNote         string
 	Findings           []transformerFinding
 	Metrics            []pair
@@ -344,7 +345,7 @@ func unmeteredKW(id string, n *grid.Network) float64 {
 	return kw
 }
 
-const behindShown = 40
+const behindShown = 15
 
 // behind lists the usage points with their share, largest first.
 func (c *console) behind(v *transformerView, d *areaData, s *state, cases map[string]Case) {
@@ -381,10 +382,16 @@ func (c *console) behind(v *transformerView, d *areaData, s *state, cases map[st
 			}
 		}
 		if i >= behindShown && !row.Suspect && row.CaseID == "" {
-			v.Rest++
+			v.Rest = append(v.Rest, row)
 			continue
 		}
 		v.Behind = append(v.Behind, row)
+	}
+	for _, row := range v.Rest {
+		if known(row.KWh) {
+			v.RestKWh += row.KWh
+			v.RestShare += row.Share
+		}
 	}
 	v.BehindNote = span(d.first, d.last)
 	if d.peak.slot >= 0 {

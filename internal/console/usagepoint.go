@@ -1,11 +1,13 @@
 package console
 
 import (
+	"html/template"
 	"math"
 	"net/http"
 	"sort"
 	"strings"
 
+	"github.com/gridwarden/gridwarden/internal/console/chart"
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/internal/grid"
@@ -26,6 +28,7 @@ type contributionRow struct {
 
 type evidenceRow struct {
 	Text, Value, Days, Source string
+	Bar                       template.HTML
 	LogOdds                   float64
 	Weighed                   bool
 }
@@ -53,6 +56,7 @@ type usagePointView struct {
 	Contributions            []contributionRow
 	Limit                    float64
 	Evidence                 []evidenceRow
+	Weaker                   []evidenceRow // facts that hardly moved the risk
 	Innocent                 []innocentRow
 	Tested, Open             int
 	Measures                 []measureRow
@@ -260,10 +264,29 @@ func (c *console) judgePoint(v *usagePointView, d *pointData, r *http.Request) e
 			v.Stamps = append(v.Stamps, pair{Label: in(c.words.detectors, f.Stamp.Detector) + " " + f.Stamp.Version, Value: clip(f.Stamp.SHA256, 17)})
 		}
 	}
+	v.Evidence, v.Weaker = weighed(v.Evidence)
 	v.Innocent, v.Open = c.innocentRows(d.a)
 	v.Tested = len(v.Innocent)
 	v.Found = len(d.a.Findings) > 0
 	return nil
+}
+
+const (
+	evidenceShown = 8
+	weakLogOdds   = 0.3 // below it a fact changes the odds by less than a third
+)
+
+// weighed orders facts by weight and sets the weak ones of many apart.
+func weighed(rows []evidenceRow) (strong, weak []evidenceRow) {
+	sort.SliceStable(rows, func(i, j int) bool { return math.Abs(rows[i].LogOdds) > math.Abs(rows[j].LogOdds) })
+	for i, row := range rows {
+		if len(rows) <= evidenceShown || i < 3 || i < evidenceShown && math.Abs(row.LogOdds) >= weakLogOdds {
+			strong = append(strong, row)
+		} else {
+			weak = append(weak, row)
+		}
+	}
+	return strong, weak
 }
 
 func (c *console) contributions(a *detect.Assessment) (rows []contributionRow, limit float64) {
@@ -325,7 +348,7 @@ func (c *console) pointTiles(v *usagePointView, d *pointData, s *state, one Case
 	var out []tile
 	risk := tile{Label: "Risk", Value: "not scored", Words: true, Note: "no detector could judge it"}
 	if d.a != nil && s.result != nil {
-		risk = tile{Label: "Risk", Value: fixed(d.a.Risk, 2), Note: "calibrated at a prior of " + num3(s.result.Prior) + "; case from " + fixed(c.cfg.Threshold, 2)}
+		risk = tile{Label: "Risk", Value: riskWords(d.a.Risk), Note: "calibrated at a prior of " + num3(s.result.Prior) + "; case from " + fixed(c.cfg.Threshold, 2)}
 	}
 	out = append(out, risk)
 	if len(d.recent) == 0 {
@@ -364,4 +387,12 @@ func (c *console) meanAndMax(d *pointData) (avg, top float64) {
 		values = append(values, d.last[i].kw...)
 	}
 	return mean(values), highest(values)
+}
+
+// withBars draws the weight of each fact against the greatest weight on the page.
+func withBars(rows []evidenceRow, limit float64) []evidenceRow {
+	for i := range rows {
+		rows[i].Bar = chart.WeightBar(rows[i].LogOdds, limit)
+	}
+	return rows
 }

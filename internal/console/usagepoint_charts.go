@@ -173,6 +173,8 @@ func (c *console) heatFigure(d *pointData) figure {
 func heatTitle(d *pointData) string {
 	mid := across(d.last, d.n, 0.5)
 	switch {
+	case d.grew():
+		return "Grew bit by bit, at all hours alike"
 	case d.step > 0 && d.step > d.all[0].date:
 		return "The pattern changed on " + dayLong(d.step)
 	case flat(mid):
@@ -208,13 +210,7 @@ func (c *console) baseFigure(d *pointData) figure {
 		return f
 	}
 	first, last := d.all[0].date, d.all[len(d.all)-1].date
-	base := make([]float64, int(last-first)+1)
-	for i := range base {
-		base[i] = math.NaN()
-	}
-	for i := range d.all {
-		base[int(d.all[i].date-first)] = baseLoad(d.all[i].kw)
-	}
+	base := d.base()
 	p := chart.NewPlot(chart.Half(), "Base load of each day", float64(first), float64(max(last, first+1)), math.Min(0, quantile(base, 0.01)), highest(base))
 	p.YAxis(plainTick)
 	for date, label := range dateTicks(first, last, 9) {
@@ -233,9 +229,34 @@ func (c *console) baseFigure(d *pointData) figure {
 	return f
 }
 
+// base is the base load of each day of the span, NaN where a day is missing.
+func (d *pointData) base() []float64 {
+	first, last := d.all[0].date, d.all[len(d.all)-1].date
+	base := make([]float64, int(last-first)+1)
+	for i := range base {
+		base[i] = math.NaN()
+	}
+	for i := range d.all {
+		base[int(d.all[i].date-first)] = baseLoad(d.all[i].kw)
+	}
+	return base
+}
+
+// grew reports whether the step that was marked is one of many.
+func (d *pointData) grew() bool {
+	if d.step == 0 || d.step <= d.all[0].date || d.step > d.all[len(d.all)-1].date {
+		return false
+	}
+	_, _, ok := ramp(d.base(), int(d.step-d.all[0].date))
+	return ok
+}
+
 func (c *console) markStep(p *chart.Plot, step, first curve.Date, base []float64) {
 	k := int(step - first)
 	was, is := quantile(base[:k], 0.5), quantile(base[max(k, len(base)-14):], 0.5)
+	if from, to, ok := ramp(base, k); ok {
+		was, is = from, to
+	}
 	middle := p.Top() + 22
 	// The mark's label goes where the line is not: low where the load is high.
 	if known(was) && p.Y.At(was) < (p.Top()+p.Bottom())/2 {
@@ -257,8 +278,22 @@ func labelAbove(p *chart.Plot, v float64) float64 {
 	return y
 }
 
+// ramp reports a base load that grew over many days, so that no single day is
+// its step: the days around the step make up less than half of the growth.
+func ramp(base []float64, k int) (from, to float64, ok bool) {
+	if k < 3 || k+3 > len(base) || len(base) < 20 {
+		return 0, 0, false
+	}
+	from, to = quantile(base[:5], 0.5), quantile(base[len(base)-5:], 0.5)
+	jump := quantile(base[k:k+3], 0.5) - quantile(base[k-3:k], 0.5)
+	return from, to, known(from) && known(to) && known(jump) && to > 1.2*from && jump < 0.5*(to-from)
+}
+
 func baseTitle(base []float64, first, step curve.Date) string {
 	if k := int(step - first); step > 0 && k > 0 && k < len(base) {
+		if from, to, ok := ramp(base, k); ok {
+			return "Base load grew from " + num(from) + " to " + withUnit(num(to), "kW") + " in " + plural(len(base), "day", "days")
+		}
 		was, is := quantile(base[:k], 0.5), quantile(base[max(k, len(base)-14):], 0.5)
 		if known(was) && known(is) {
 			if is < was {
