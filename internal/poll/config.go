@@ -27,7 +27,7 @@ type Config struct {
 	Metrics prometheus.Registerer // none where nil
 	Now     func() time.Time      // clock of schedules and status; time.Now where nil
 
-	Slot        time.Duration // devices that are due wake together; 15 ms where zero
+	Slot        time.Duration // devices that are due wake together; 20 ms where zero
 	FlushEvery  time.Duration // readings wait so long for company; 50 ms where zero
 	BatchSize   int           // or until so many are there; 4,096 where zero
 	MaxBuffered int           // readings waiting for the sink before reading stops; 100,000 where zero
@@ -42,7 +42,7 @@ func (c *Config) setDefaults() {
 		c.Now = time.Now
 	}
 	if c.Slot == 0 {
-		c.Slot = 15 * time.Millisecond
+		c.Slot = 20 * time.Millisecond
 	}
 	if c.FlushEvery == 0 {
 		c.FlushEvery = 50 * time.Millisecond
