@@ -40,7 +40,7 @@ func processGone(pid int) bool {
 
 func TestNoPluginOutlivesAKilledHost(t *testing.T) {
 	host := exec.Command(os.Args[0])
-	host.Env = append(os.Environ(), modeEnv+"=host")
+	host.Env = append(os.Environ(), modeEnv+"=host", "TMPDIR="+t.TempDir()) // killed, it cannot clean up
 	stdout, err := host.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

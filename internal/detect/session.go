@@ -83,7 +83,7 @@ func (s *session) send(w *sdk.Window) error {
 			return nil // the stream is broken; the receiver learns why
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("sending window %d: %w", w.ID, err)
 		}
 	}
 	return nil

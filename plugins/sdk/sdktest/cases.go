@@ -126,7 +126,7 @@ func subjectOf(header, row []string) sdk.Subject {
 func readCSV(file string) ([][]string, error) {
 	f, err := os.Open(file) //nolint:gosec // a file of the test's own
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading a curve: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	rows, err := csv.NewReader(f).ReadAll()

@@ -46,7 +46,7 @@ func Checks() []Check {
 	}
 	return []Check{
 		{"description", description},
-		{"empty window", judges(func(d sdk.Description) Scene { return Scene{} })},
+		{"empty window", judges(func(sdk.Description) Scene { return Scene{} })},
 		{"one subject", judges(ordinary(1))},
 		{"one day", judges(func(d sdk.Description) Scene { s := scene(d, points(3)); s.Days = 1; return s })},
 		{"many subjects", judges(ordinary(120))},
@@ -148,8 +148,8 @@ func impossible(d sdk.Description) Scene {
 	members := points(6)
 	for i, load := range []Load{
 		Flat(0), Flat(1e6), Flat(1e-9), Flat(-3),
-		func(day, q int) float64 { return float64(q%2) * 1e5 },
-		func(day, q int) float64 { return math.Pow(2, float64(day)) },
+		func(_, q int) float64 { return float64(q%2) * 1e5 },
+		func(day, _ int) float64 { return math.Pow(2, float64(day)) },
 	} {
 		members[i].Load = load
 	}
