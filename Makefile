@@ -49,7 +49,7 @@ test: peers gridwarden gridsim ## vet and all tests with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) $(TEST_PKGS)
 	@echo "the demo as a user runs it, and three other seeds (about three minutes)"
-	$(GO) test -tags demo -count 1 -timeout $(TIMEOUT) -run '^(TestDemo|TestOtherSeeds)$$' -v ./cmd/gridwarden
+	$(GO) test -tags demo -count 1 -timeout $(TIMEOUT) -run '^(TestDemo|TestDemoInTheBrowser|TestOtherSeeds)$$' -v ./cmd/gridwarden
 
 bench: bin/influxd ## all benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 60m $(TEST_PKGS)

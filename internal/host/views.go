@@ -9,6 +9,7 @@ import (
 	"github.com/gridwarden/gridwarden/internal/access"
 	"github.com/gridwarden/gridwarden/internal/cases"
 	"github.com/gridwarden/gridwarden/internal/console"
+	"github.com/gridwarden/gridwarden/internal/dueprocess"
 	"github.com/gridwarden/gridwarden/internal/historian"
 	"github.com/gridwarden/gridwarden/internal/poll"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
@@ -214,6 +215,9 @@ func (v caseView) Measures(ctx context.Context, id string) (*console.Measures, e
 	out := &console.Measures{Policy: j.Policy, PolicyHash: j.PolicyHash, FactsAt: j.At}
 	for _, m := range j.Measures {
 		measure := console.Measure{Code: m.Measure.String(), State: m.State.String(), Text: m.Text}
+		if m.State == dueprocess.DoesNotApply {
+			measure.State = "not_applicable"
+		}
 		for _, u := range m.Unmet {
 			measure.Unmet = append(measure.Unmet, console.Unmet{Missing: u.Missing, Supplier: u.Supplier, Rule: u.Rule})
 		}
