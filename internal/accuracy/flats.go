@@ -50,7 +50,9 @@ func flatShape(rng *rand.Rand, kind string, l *Load, temp []float64) func(i int)
 		w := (int(l.First) + day + 4) % 7
 		return float64(minute%1440) / 60, temp[min(minute/60, len(temp)-1)], w == 0 || w == 6
 	}
-	bell := func(h, centre, width float64) float64 { return math.Exp(-math.Pow((h-centre)/width, 2) / 2) }
+	bell := func(h, centre, width float64) float64 {
+		return math.Exp(-(h - centre) * (h - centre) / (2 * width * width))
+	}
 	switch kind {
 	case "cold_store":
 		duty, phase, period := 0.55+0.2*rng.Float64(), rng.Float64(), (0.4+1.2*rng.Float64())*60/float64(l.StepMinutes)

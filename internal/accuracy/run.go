@@ -53,7 +53,7 @@ func DetectExport(ctx context.Context, dir string, prior float64) (*detect.Resul
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "readings", "*"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("readings of the export: %w", err)
 	}
 	store := curve.NewMemory()
 	if _, err := ingest.Into(ctx, ingest.Options{Files: files, Network: network}, store); err != nil {

@@ -110,7 +110,7 @@ func (b *balance) fractional(c *anomaly) []suspicion {
 			continue
 		}
 		s := suspicion{member: r.member, logOdds: explained(c.share) + math.Log(lead) - stranger*robust.Ramp(c.pattern, 0.05, 0.2)}
-		s.evidence = append(s.evidence, portionEvidence(b, c, r, s.logOdds))
+		s.evidence = append(s.evidence, portionEvidence(c, r, s.logOdds))
 		if weight := b.own(r, c); weight != 0 {
 			s.logOdds += weight
 			s.evidence = append(s.evidence, ownEvidence(weight))
@@ -244,7 +244,10 @@ func (b *balance) bypass(c *anomaly, fine *area, residual []float64) []suspicion
 }
 
 // maxMoved bounds what a coincident fall says: holidays begin on some day too.
-const maxMoved = 5.0
+const (
+	maxMoved = 5.0
+	minMoved = 0.5 // of the missing load: a fall of less is another matter
+)
 
 // moved returns by how much the member's reading fell at the onset, kW, and
 // the log-odds that this is the missing load rather than chance.
@@ -272,6 +275,9 @@ func (b *balance) moved(m int, c *anomaly) (fall, logOdds float64) {
 	noise := math.Hypot(robust.MAD(before), robust.MAD(after)) / math.Sqrt(float64(min(len(before), len(after)))/2)
 	noise = math.Hypot(noise, robust.Quantile(usual, 0.8)-robust.Quantile(usual, 0.2)) + 0.02
 	fall = change(c.from)
+	if !(fall > minMoved*c.kw) {
+		return fall, 0
+	}
 	like := func(mean, spread float64) float64 {
 		return -(fall-mean)*(fall-mean)/(2*spread*spread) - math.Log(spread)
 	}

@@ -155,7 +155,7 @@ func sizeEvidence(b *balance, j *judgement) sdk.Evidence {
 	return e
 }
 
-func portionEvidence(b *balance, c *anomaly, r rival, logOdds float64) sdk.Evidence {
+func portionEvidence(c *anomaly, r rival, logOdds float64) sdk.Evidence {
 	share := r.size / (1 + r.size)
 	return sdk.Evidence{
 		Code: "follows_member", Value: share, LogOdds: logOdds,

@@ -59,7 +59,7 @@ func judge(seed int64, days int, until curve.Date, keep string, verbose bool) er
 	dir := filepath.Join(keep, fmt.Sprintf("district-%d-%d-%s", seed, days, until))
 	if keep == "" {
 		if dir, err = os.MkdirTemp("", "district"); err != nil {
-			return err
+			return fmt.Errorf("folder for the export: %w", err)
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 	}

@@ -65,8 +65,10 @@ func run(homes, others string, part accuracy.Part, seed uint64, repeats int, rid
 	if err != nil {
 		return fmt.Errorf("format the cards: %w", err)
 	}
-	_, err = os.Stdout.Write(source)
-	return err
+	if _, err := os.Stdout.Write(source); err != nil {
+		return fmt.Errorf("write the cards: %w", err)
+	}
+	return nil
 }
 
 func write(out *bytes.Buffer, name, what string, card hiddenmining.Card) {
@@ -78,6 +80,5 @@ func write(out *bytes.Buffer, name, what string, card hiddenmining.Card) {
 }
 
 func list(values []float64) string {
-	s := fmt.Sprintf("%#v", values)
-	return s
+	return fmt.Sprintf("%#v", values)
 }
