@@ -98,5 +98,5 @@ func loadOrDefault(file string) (*config.Config, error) {
 		cfg := config.Default()
 		return &cfg, nil
 	}
-	return config.Load(file) //nolint:wrapcheck // FILE:LINE:COL: what; mend
+	return config.Load(file)
 }

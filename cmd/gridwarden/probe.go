@@ -45,7 +45,7 @@ to the device.`,
 		Example: `  gridwarden probe --list
   gridwarden probe modbus://192.0.2.10:502/1 --profile eastron-sdm630
   gridwarden probe opc.tcp://192.0.2.20:4840 --profile my-server --profiles ./profiles --option node=T-1041
-  gridwarden probe modbus+rtu+tcp://192.0.2.11:4001/7 --profile acrel-adl400 --json`,
+  gridwarden probe modbus+rtu+tcp://192.0.2.11:4001/7 --profile acrel-adl3000-e --json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if f.list {
 				return cobra.NoArgs(cmd, args)

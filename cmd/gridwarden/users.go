@@ -106,7 +106,7 @@ func newUsersList() *cobra.Command {
 					}
 					fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", u.Login, u.DisplayName, strings.Join(roles, ", "), state)
 				}
-				return t.Flush() //nolint:wrapcheck // the terminal's own error says it all
+				return t.Flush()
 			})
 		},
 	}

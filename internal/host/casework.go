@@ -24,7 +24,7 @@ func LoadPolicy(name string) (*dueprocess.Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no policy pack %q; give the name of a file in configs/policies, such as generic", name)
 	}
-	return dueprocess.Parse(file, data) //nolint:wrapcheck // file:line:col: what; mend
+	return dueprocess.Parse(file, data)
 }
 
 // casework makes the services of cases and users on a database.

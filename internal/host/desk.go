@@ -39,7 +39,7 @@ func OpenDesk(ctx context.Context, cfg *config.Config) (*Desk, error) {
 	}
 	db, err := sqlstore.Open(ctx, filepath.Join(cfg.DataDir, databaseFile))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // names the database already
+		return nil, err
 	}
 	desk := &Desk{db: db}
 	network, err := db.Registry().LoadNetwork(ctx)

@@ -109,7 +109,7 @@ func (h *Host) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	h.db, err = sqlstore.Open(ctx, filepath.Join(h.cfg.DataDir, databaseFile))
-	return err //nolint:wrapcheck // names the database already
+	return err
 }
 
 // openRecords loads the reference data and the registry: from its files where

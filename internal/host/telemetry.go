@@ -86,6 +86,7 @@ func (h *Host) historianToken() (string, error) {
 func (h *Host) openCurves(context.Context) error {
 	var err error
 	h.accumulator, err = curve.NewAccumulator(curve.AccumulatorConfig{
+		Limits: func(meterID string, t time.Time) curve.Limits { return curve.LimitsOf(h.Network(), meterID, t) },
 		Store: h.db.Curves(), Location: h.cfg.Location(), Clock: h.opts.Now, Logger: h.log, Metrics: h.metrics,
 	})
 	if err != nil {
@@ -145,12 +146,12 @@ func (h *Host) HistorianState() (string, error) {
 	if h.historian == nil {
 		return historian.Missing, nil
 	}
-	return h.historian.State() //nolint:wrapcheck // names the engine already
+	return h.historian.State()
 }
 
 // Backlog is the number of batches that wait in the stream for the historian.
 func (h *Host) Backlog(ctx context.Context) (int64, error) {
-	return h.stream.Backlog(ctx, toHistorian) //nolint:wrapcheck // names the stream already
+	return h.stream.Backlog(ctx, toHistorian)
 }
 
 // CountPoints counts the readings of a span of event time back from the

@@ -134,7 +134,7 @@ func (v accessView) Authenticate(ctx context.Context, name, password, remote str
 	case errors.Is(err, access.ErrBadLogin):
 		return console.User{}, console.ErrBadLogin
 	case err != nil:
-		return console.User{}, err //nolint:wrapcheck // the console logs it as it is
+		return console.User{}, err
 	}
 	return userView(user), nil
 }
@@ -146,7 +146,7 @@ func (v accessView) User(ctx context.Context, name string) (console.User, error)
 		return console.User{}, console.ErrNotFound
 	}
 	if err != nil {
-		return console.User{}, err //nolint:wrapcheck // the console logs it as it is
+		return console.User{}, err
 	}
 	return userView(user), nil
 }
@@ -166,7 +166,7 @@ type caseView struct{ service *cases.Service }
 func (v caseView) Cases(ctx context.Context) ([]console.Case, error) {
 	list, err := v.service.List(ctx, cases.Filter{})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the console logs it as it is
+		return nil, err
 	}
 	out := make([]console.Case, len(list))
 	for i := range list {
@@ -182,7 +182,7 @@ func (v caseView) Case(ctx context.Context, id string) (*console.Case, error) {
 		return nil, console.ErrNotFound
 	}
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the console logs it as it is
+		return nil, err
 	}
 	out := oneCase(c)
 	for i := range c.Timeline {
@@ -210,7 +210,7 @@ func (v caseView) Measures(ctx context.Context, id string) (*console.Measures, e
 		return nil, console.ErrNotFound
 	}
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the console logs it as it is
+		return nil, err
 	}
 	out := &console.Measures{Policy: j.Policy, PolicyHash: j.PolicyHash, FactsAt: j.At}
 	for _, m := range j.Measures {
