@@ -70,7 +70,7 @@ func listCases(w io.Writer, list []cases.Case, location *time.Location, asJSON b
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		return e.Encode(list)
+		return e.Encode(list) //nolint:wrapcheck // the terminal's own error says it all
 	}
 	if len(list) == 0 {
 		fmt.Fprintln(w, "No case. Cases open when a detection run finds a usage point at or above the threshold of risk.")
@@ -87,7 +87,7 @@ func listCases(w io.Writer, list []cases.Case, location *time.Location, asJSON b
 		fmt.Fprintf(t, "%s\t%s\t%s %s\t%s\t%s\t%s\n", c.ID, c.State, c.Subject.Kind, c.Subject.ID, risk,
 			c.Opened.In(location).Format("2006-01-02 15:04"), strings.Join(c.Reasons, ", "))
 	}
-	return t.Flush()
+	return t.Flush() //nolint:wrapcheck // the terminal's own error says it all
 }
 
 // shownCase is a case as `cases show --json` prints it.

@@ -164,7 +164,7 @@ func (c *conn) receive() ([]byte, error) {
 		c.have += n
 		if n == 0 && err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return nil, err
+				return nil, err //nolint:wrapcheck // the caller tells a quiet line by it
 			}
 			if c.have > 0 {
 				return nil, fmt.Errorf("%w in the middle of an answer: %w", errClosed, err)
@@ -189,7 +189,7 @@ func (c *conn) deliver(frame []byte) {
 	c.mu.Unlock()
 	if err := cl.want.check(frame[6], frame[headerSize:]); err != nil {
 		cl.answer <- reply{err: err}
-		c.fail(err)
+		_ = c.fail(err) // the call has its answer
 		return
 	}
 	cl.answer <- reply{frame: frame}

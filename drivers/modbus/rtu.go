@@ -92,7 +92,7 @@ func (c *rtuConn) receive() ([]byte, error) {
 		}
 		if n == 0 && err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return nil, err
+				return nil, err //nolint:wrapcheck // the caller tells a quiet line by it
 			}
 			return nil, fmt.Errorf("%w by the device: %w", errClosed, err)
 		}

@@ -87,7 +87,7 @@ func parseYAML(file string, data []byte) (ast.Node, error) {
 	var tree *ast.File
 	err := safely(func() (err error) {
 		tree, err = parser.ParseBytes(data, 0)
-		return err
+		return err //nolint:wrapcheck // fromYAML gives it its place and form
 	})
 	if err != nil {
 		return nil, fromYAML(file, err)
@@ -110,9 +110,9 @@ func parseYAML(file string, data []byte) (ast.Node, error) {
 		return nil, &Error{File: file, Line: 1, Col: 1, What: "the file is empty", Mend: "write a profile as in drivers/profile/testdata"}
 	}
 	for _, n := range []ast.NodeType{ast.AnchorType, ast.AliasType, ast.MergeKeyType, ast.TagType} {
-		for _, found := range ast.Filter(n, root) {
+		if found := ast.Filter(n, root); len(found) > 0 {
 			e := &Error{File: file, Line: 1, Col: 1, What: "anchors, aliases and tags are not taken", Mend: "write the value out"}
-			if t := start(found); t != nil {
+			if t := start(found[0]); t != nil {
 				e.Line, e.Col = t.Line, t.Column
 			}
 			return nil, e

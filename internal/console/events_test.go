@@ -18,7 +18,7 @@ func (k *desk) stream(ctx context.Context) (kinds <-chan string, body io.Closer)
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	resp, err := k.client.Do(req) //nolint:bodyclose // the caller closes it
+	resp, err := k.client.Do(req)
 	if err != nil {
 		k.t.Fatalf("open the event stream: %v", err)
 	}

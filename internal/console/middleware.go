@@ -35,8 +35,8 @@ func (c *console) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
-					panic(p)
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+					panic(p) //nolint:forbidigo // net/http's own way to end a request
 				}
 				c.cfg.Logger.Error("page panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 				plain(w, http.StatusInternalServerError, "This page failed; the program's log has the details.")

@@ -66,10 +66,6 @@ func (q queueQuery) with(path string, changes ...string) string {
 	return path + "?" + values.Encode()
 }
 
-func (q queueQuery) filtered() bool {
-	return q.Q != "" || q.Feeder != "" || q.Reason != "" || q.Min > 0 || q.View != "all"
-}
-
 // queueLess is the natural order of a column, nil where it cannot be sorted by.
 func queueLess(key string) func(a, b *pointRow) bool {
 	switch key {

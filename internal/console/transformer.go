@@ -26,7 +26,6 @@ type areaData struct {
 	ps       []profile // of its own meter
 	hasCurve bool
 	balance  []balanceDay
-	byPower  bool // load from active power alone
 	peak     peakMoment
 }
 

@@ -61,7 +61,7 @@ func truly(k int) func(*areaDay) *dayKW {
 
 // residual is what the transformer's meter sees beyond the meters behind it
 // (as they hang in truth), its losses and the recorded lamps.
-func residual(a *area) func(*areaDay) *dayKW {
+func residual(_ *area) func(*areaDay) *dayKW {
 	return func(d *areaDay) *dayKW {
 		r := d.Metered
 		for i := range r {

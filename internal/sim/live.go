@@ -36,11 +36,10 @@ type registers struct{ kwh, kvarh float64 }
 // areaToday is a day with the running sums that registers need.
 type areaToday struct {
 	*areaDay
-	env    *env
-	start  []registers
-	cum    []cumulated // as start
-	oil    [intervals + 1]float64
-	trMean dayKW // kW at the high-voltage terminals
+	env   *env
+	start []registers
+	cum   []cumulated // as start
+	oil   [intervals + 1]float64
 }
 
 // cumulated is energy since midnight at the start of each interval.

@@ -14,7 +14,6 @@ type mine struct {
 	off     [2]float64 // hours of each day in which it rests, to hide; equal: never
 	on      [2]float64 // hours in which it runs at all; equal: always
 	dropout float64    // restarts of a machine a day
-	seed    uint64
 }
 
 // lot is a number of machines that run from a day on.

@@ -68,7 +68,7 @@ func safely(fn func() error) (err error) {
 func parse(data []byte) (file *ast.File, err error) {
 	err = safely(func() (err error) {
 		file, err = parser.ParseBytes(data, 0)
-		return err
+		return err //nolint:wrapcheck // the caller gives it its place and form
 	})
 	return file, err
 }

@@ -60,7 +60,7 @@ func TestAddPointsAtNode(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("name: a\nitems: [{url: x, unit: 2}]\n"))
 	f.Add([]byte("a: &a [*a]\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(_ *testing.T, data []byte) {
 		var s sample
 		doc, err := Decode("f.yaml", data, &s)
 		if err == nil {

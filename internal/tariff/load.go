@@ -43,7 +43,7 @@ func Load(files fs.FS) (*Book, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // each has its file and place already
 	}
 	for _, id := range book.IDs() {
 		problems = append(problems, book.checkAlternative(book.tariffs[id])...)

@@ -36,7 +36,7 @@ func NewPlot(f Frame, title string, xlo, xhi, ylo, yhi float64) *Plot {
 	return p
 }
 
-// Left, Right, Top and Bottom are the edges of the plotting area.
+// Left is the left edge of the plotting area.
 func (p *Plot) Left() float64 { return p.left }
 
 // Right is the right edge.
