@@ -102,7 +102,7 @@ func confined() map[string][]string {
 		"github.com/hashicorp/go-plugin":              {"plugins/sdk", "internal/detect"},
 		"database/sql":                                {"internal/sqlstore"},
 		"modernc.org/sqlite":                          {"internal/sqlstore"},
-		"github.com/chromedp":                         {"internal/console"},
+		"github.com/chromedp":                         {"internal/console", "cmd/gridwarden"},
 		"github.com/influxdata/influxdb":              nil, // a program beside ours; its client is another module
 		"github.com/gridwarden/gridwarden":            nil, // the root has no package
 		"internal/host":                               {"cmd"},

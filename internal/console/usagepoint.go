@@ -95,7 +95,7 @@ func (c *console) usagePoint(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, "The measures of this case could not be read", err)
 		return
 	}
-	v.Tiles = c.pointTiles(&v, d, s, byPoint[id])
+	v.Tiles = c.pointTiles(d, s, byPoint[id])
 	v.Figures = []figure{c.overlayFigure(d), c.heatFigure(d), c.baseFigure(d), c.durationFigure(d)}
 	c.render(w, r, http.StatusOK, "usagepoint", id, v)
 }
@@ -344,7 +344,7 @@ func (c *console) innocentRows(a *detect.Assessment) (rows []innocentRow, open i
 	return rows, open
 }
 
-func (c *console) pointTiles(v *usagePointView, d *pointData, s *state, one Case) []tile {
+func (c *console) pointTiles(d *pointData, s *state, one Case) []tile {
 	var out []tile
 	risk := tile{Label: "Risk", Value: "not scored", Words: true, Note: "no detector could judge it"}
 	if d.a != nil && s.result != nil {

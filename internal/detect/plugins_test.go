@@ -40,7 +40,7 @@ func thirdParty(t testing.TB, name, mode string) ThirdParty {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer from.Close() //nolint:errcheck // read only
+		defer from.Close()
 		to, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
 		if err != nil {
 			t.Fatal(err)
@@ -231,7 +231,7 @@ func TestCloseEndsARunAndLeavesNoProcess(t *testing.T) {
 	in.Evaluators = p.Evaluators()
 	in.Progress = func(at Progress) {
 		if at.Detector == "stepper" && at.Done == at.Total { // the others are at work
-			go p.Close() //nolint:errcheck // closed once more by the clean-up, which waits
+			go p.Close() // closed once more by the clean-up, which waits
 		}
 	}
 	r, err := Run(context.Background(), in)

@@ -180,8 +180,8 @@ func checkSequence(t *testing.T, id string, list []meter.Reading, want int) {
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// run runs a poller for d and returns it with Run's error and duration of the end.
-func run(t *testing.T, cfg Config, d time.Duration) (*Poller, error, time.Duration) {
+// run runs a poller for d and returns it with how long its end took and Run's error.
+func run(t *testing.T, cfg Config, d time.Duration) (*Poller, time.Duration, error) {
 	t.Helper()
 	if cfg.Logger == nil {
 		cfg.Logger = quiet()
@@ -198,7 +198,7 @@ func run(t *testing.T, cfg Config, d time.Duration) (*Poller, error, time.Durati
 	cancel()
 	ended := time.Now()
 	err = <-done
-	return p, err, time.Since(ended)
+	return p, time.Since(ended), err
 }
 
 func nan(v float64) bool { return math.IsNaN(v) }

@@ -72,7 +72,7 @@ func TestRefusingSinkIsAskedAgain(t *testing.T) {
 		}
 		return nil
 	}
-	_, err, _ := run(t, Config{Devices: fleet(5), Drivers: drivers.NewRegistry(f), Sink: c.sink}, 900*time.Millisecond)
+	_, _, err := run(t, Config{Devices: fleet(5), Drivers: drivers.NewRegistry(f), Sink: c.sink}, 900*time.Millisecond)
 	if err != nil {
 		t.Error(err)
 	}
@@ -84,7 +84,7 @@ func TestRefusingSinkIsAskedAgain(t *testing.T) {
 // TestEndWithDeadSink ends in time and says how much was lost.
 func TestEndWithDeadSink(t *testing.T) {
 	f := newFakeDriver()
-	_, err, took := run(t, Config{
+	_, took, err := run(t, Config{
 		Devices: fleet(5), Drivers: drivers.NewRegistry(f),
 		Sink: func(ctx context.Context, _ []meter.Reading) error { <-ctx.Done(); return ctx.Err() },
 	}, 500*time.Millisecond)
@@ -97,7 +97,7 @@ func TestEndWithDeadSink(t *testing.T) {
 func TestEndWithStuckDevice(t *testing.T) {
 	f, c := newFakeDriver(), new(collector)
 	f.read["dA"] = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-	_, err, took := run(t, Config{Devices: fleet(3), Drivers: drivers.NewRegistry(f), Sink: c.sink}, 500*time.Millisecond)
+	_, took, err := run(t, Config{Devices: fleet(3), Drivers: drivers.NewRegistry(f), Sink: c.sink}, 500*time.Millisecond)
 	if err != nil || took > time.Second {
 		t.Errorf("ended after %v: %v", took, err)
 	}

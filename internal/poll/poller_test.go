@@ -19,7 +19,7 @@ import (
 func TestPollsAtItsInterval(t *testing.T) {
 	f, c := newFakeDriver(), new(collector)
 	reg := prometheus.NewRegistry()
-	p, err, took := run(t, Config{
+	p, took, err := run(t, Config{
 		Devices: []drivers.Device{fakeDevice("fast", "h", 200*time.Millisecond), fakeDevice("slow", "h", time.Second)},
 		Drivers: drivers.NewRegistry(f), Sink: c.sink, Metrics: reg,
 	}, 1500*time.Millisecond)
@@ -152,7 +152,7 @@ func TestSlowDeviceMissesItsOwnTurnsOnly(t *testing.T) {
 		return nil
 	}
 	f.sharing = func(d drivers.Device) drivers.Sharing { return drivers.Sharing{Connection: d.URL.Host, Parallel: 2} }
-	p, err, _ := run(t, Config{
+	p, _, err := run(t, Config{
 		Devices: []drivers.Device{fakeDevice("slow", "gw", 200*time.Millisecond), fakeDevice("a", "gw", 200*time.Millisecond), fakeDevice("b", "gw", 200*time.Millisecond)},
 		Drivers: drivers.NewRegistry(f), Sink: c.sink,
 	}, 2*time.Second)
