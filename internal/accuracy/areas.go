@@ -51,10 +51,13 @@ func (a *Areas) area(ctx context.Context, rng *rand.Rand, hosts []Load, k, days 
 	var truth AreaTruth
 	members := 8 + rng.IntN(33)
 	loads := make([]Load, 0, members)
-	for m := range members {
-		host := &hosts[rng.IntN(len(hosts))]
+	for m, h := range rng.Perm(len(hosts)) { // no host twice: the same curve behind two meters tells nobody apart
+		host := &hosts[h]
+		if len(loads) == members {
+			break
+		}
 		if host.MeanKW() > 8 || host.Days < days {
-			host = &hosts[rng.IntN(min(300, len(hosts)))]
+			continue
 		}
 		l := host.Segment(rng.IntN(max(host.Days-days, 0)+1), min(days, host.Days))
 		if l.StepMinutes < 60 {

@@ -38,9 +38,11 @@ type rival struct {
 }
 
 const (
-	// minGain is the log-likelihood that a further explanation must gain: a
-	// hundred members and a hundred days to choose from cost ln(10⁴) = 9.
-	minGain = 10
+	// hourlyGain is the log-likelihood that a further explanation must gain: a
+	// hundred members and a hundred days to choose from cost ln(10⁴) = 9. Days
+	// only decide whether the hours are worth looking at.
+	hourlyGain = 10
+	dailyGain  = 4
 	// screened is how many members are looked at closely for each period.
 	screened   = 6
 	maxRounds  = 3
@@ -56,13 +58,14 @@ type balance struct {
 	fit       fitted    // with everything that was accepted
 	anomalies []anomaly
 	meanInput float64
-	lamps     bool // recorded or found: the hours of dusk and dawn prove nothing
+	minGain   float64 // log-likelihood that a further explanation must gain
+	lamps     bool    // recorded or found: the hours of dusk and dawn prove nothing
 }
 
 // account explains the balance of an area: technical terms first, then one
 // explanation at a time as long as it gains enough.
-func account(a *area, terms []term) *balance {
-	b := &balance{a: a, y: make([]float64, len(a.input)), meanInput: robust.Mean(a.input)}
+func account(a *area, terms []term, gain float64) *balance {
+	b := &balance{a: a, minGain: gain, y: make([]float64, len(a.input)), meanInput: robust.Mean(a.input)}
 	for t := range b.y {
 		b.y[t] = a.input[t] - a.metered(t)
 	}
@@ -99,7 +102,7 @@ func (b *balance) use(t int) bool {
 }
 
 // material is the mean power, kW, below which a balance proves nothing.
-func (b *balance) material() float64 { return max(0.08, 0.004*b.meanInput) }
+func (b *balance) material() float64 { return max(0.05, 0.0025*b.meanInput) }
 
 // next looks for the explanation that gains most.
 func (b *balance) next() (best anomaly, with fitted, ok bool) {
@@ -115,10 +118,10 @@ func (b *balance) next() (best anomaly, with fitted, ok bool) {
 		c.kw = c.size * b.meanOver(x, c.from)
 		c.gain = f.n * math.Log(b.fit.loss/f.loss)
 		c.share = 1 - f.loss/b.fit.loss
-		if c.size < 0 && c.kind != portion || c.size > maxPortion && c.kind == portion {
+		if c.size < 0 && c.kind != portion || c.kind == portion && (c.size > maxPortion || math.Abs(c.size) < minPortion) {
 			return
 		}
-		if math.Abs(c.kw) < b.material() || math.Abs(c.size) < 4*c.err || c.gain < minGain || math.IsNaN(c.gain) {
+		if math.Abs(c.kw) < b.material() || math.Abs(c.size) < 4*c.err || c.gain < b.minGain || math.IsNaN(c.gain) {
 			return
 		}
 		if c.kind == portion {

@@ -23,7 +23,7 @@ const (
 	// member: a customer of the same trade whom the records place elsewhere
 	// goes along with him, but never leaves nothing.
 	stranger = 7.0
-	ownGain  = 1.5
+	ownGain  = 4.0
 )
 
 // account of one anomaly in words and numbers.

@@ -51,7 +51,7 @@ func (d *Detector) Evaluate(_ context.Context, w *sdk.Window, out *sdk.Report) e
 	if len(a.members) == 0 || measuredDays(a) < minDays {
 		return nil
 	}
-	b := account(a, technical(a, t))
+	b := account(a, technical(a, t), hourlyGain)
 	out.Measure(t.ID, sdk.MetricUnexplainedKWhMonth, b.unexplainedKWhMonth())
 	report(w, b, out)
 	return nil
@@ -64,7 +64,7 @@ func (d *Detector) daily(w *sdk.Window, t *sdk.Subject, out *sdk.Report) {
 	if len(a.members) == 0 || measuredDays(a) < minDays {
 		return
 	}
-	b := account(a, technical(a, t))
+	b := account(a, technical(a, t), dailyGain)
 	if in := robust.Mean(a.input); in > 0 {
 		out.Measure(t.ID, sdk.MetricLossPct, 100*robust.Mean(b.y)/in)
 	}
