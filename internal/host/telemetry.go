@@ -87,7 +87,7 @@ func (h *Host) openCurves(context.Context) error {
 	var err error
 	h.accumulator, err = curve.NewAccumulator(curve.AccumulatorConfig{
 		Limits: func(meterID string, t time.Time) curve.Limits { return curve.LimitsOf(h.Network(), meterID, t) },
-		Store: h.db.Curves(), Location: h.cfg.Location(), Clock: h.opts.Now, Logger: h.log, Metrics: h.metrics,
+		Store:  h.db.Curves(), Location: h.cfg.Location(), Clock: h.opts.Now, Logger: h.log, Metrics: h.metrics,
 	})
 	if err != nil {
 		return fmt.Errorf("curves: %w", err)
