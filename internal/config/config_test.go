@@ -120,3 +120,20 @@ func FuzzParseDevices(f *testing.F) {
 		}
 	})
 }
+
+// The sample that people copy must be in order, and say what the defaults are.
+func TestProductionSample(t *testing.T) {
+	file := filepath.Join("..", "..", "configs", "production.yaml")
+	c, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Default()
+	if c.Detection != d.Detection || c.Risk != d.Risk || c.Cases != d.Cases || c.Console != d.Console || c.Plugins.Timeout != d.Plugins.Timeout ||
+		c.Historian.Org != d.Historian.Org || c.Historian.Bucket != d.Historian.Bucket || c.Stream != d.Stream {
+		t.Errorf("the sample does not show the defaults:\n%+v\nwant\n%+v", c, d)
+	}
+	if len(c.Devices) != 1 || c.Devices[0].Interval != time.Second {
+		t.Errorf("devices of the sample: %+v", c.Devices)
+	}
+}
