@@ -155,7 +155,7 @@ func (c *console) measures(r *http.Request, id string) (rows []measureRow, note 
 	}
 	for _, one := range m.List {
 		row := measureRow{Measure: one, Name: in(c.words.measures, one.Code), StateWords: lower(c.words.measureStates, one.State)}
-		row.Shut = one.State == "blocked" || one.State == "does_not_apply"
+		row.Shut = one.State == "blocked" || one.State == "not_applicable"
 		if one.State == "blocked" {
 			blocked++
 			if len(one.Unmet) > 0 {

@@ -161,7 +161,7 @@ type Measures struct {
 // Measure is one measure with what stands in its way.
 type Measure struct {
 	Code  string // watch, desk_review, inspect, rectify, tariff_correction, refer, suspend, restore
-	State string // open, blocked, running, done, does_not_apply
+	State string // open, blocked, running, done, not_applicable
 	Text  string // what it means here; may be empty
 	Unmet []Unmet
 }

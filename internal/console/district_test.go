@@ -316,7 +316,7 @@ func (d *district) Measures(context.Context, string) (*Measures, error) {
 		{Code: "tariff_correction", State: "blocked", Unmet: []Unmet{{Missing: "No ground is proven.", Supplier: "An inspection.", Rule: "tariff_misuse.evidence"}}},
 		{Code: "refer", State: "blocked", Unmet: []Unmet{{Missing: "No receiver with a mandate over persons is named.", Supplier: "The policy pack.", Rule: "refer.receiver"}}},
 		{Code: "suspend", State: "blocked", Unmet: []Unmet{{Missing: "No authority's written order on file.", Supplier: "The authority can supply it.", Rule: "contract_breach.suspend: requires authority_order"}, {Missing: "A score is never enough.", Supplier: "", Rule: "floor.score"}}},
-		{Code: "restore", State: "does_not_apply", Text: "Supply is on."}}}, nil
+		{Code: "restore", State: "not_applicable", Text: "Supply is on."}}}, nil
 }
 
 func (d *district) Authenticate(_ context.Context, name, password, _ string) (User, error) {

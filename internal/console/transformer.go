@@ -120,7 +120,7 @@ func (c *console) transformer(w http.ResponseWriter, r *http.Request) {
 	v.Tiles = c.transformerTiles(d, s)
 	v.Load, v.Balance, v.Day = c.loadFigure(d), c.balanceFigure(d, s), c.stackFigure(d)
 	c.behind(&v, d, s, byPoint)
-	c.transformerFindings(&v, d, s)
+	c.transformerFindings(&v, d)
 	v.Plate = nameplate(t, s.network)
 	c.render(w, r, http.StatusOK, "transformer", id, v)
 }
@@ -407,13 +407,13 @@ func at(days []curve.Day, peak peakMoment, n int, loc *time.Location) float64 {
 	return math.NaN()
 }
 
-func (c *console) transformerFindings(v *transformerView, d *areaData, s *state) {
+func (c *console) transformerFindings(v *transformerView, d *areaData) {
 	metrics := map[string]bool{}
 	for i := range d.row.Findings {
 		f := &d.row.Findings[i]
 		one := transformerFinding{Title: in(c.words.reasons, f.Reason), Detector: in(c.words.detectors, f.Stamp.Detector)}
 		if f.Probability > 0 {
-			one.Probability = fixed(f.Probability, 2)
+			one.Probability = riskWords(f.Probability)
 		}
 		if f.LastDay >= f.FirstDay && f.FirstDay > 0 {
 			one.Days = span(curve.Date(f.FirstDay), curve.Date(f.LastDay))

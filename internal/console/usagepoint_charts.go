@@ -254,8 +254,9 @@ func (d *pointData) grew() bool {
 func (c *console) markStep(p *chart.Plot, step, first curve.Date, base []float64) {
 	k := int(step - first)
 	was, is := quantile(base[:k], 0.5), quantile(base[max(k, len(base)-14):], 0.5)
+	wasY := labelAbove(p, was)
 	if from, to, ok := ramp(base, k); ok {
-		was, is = from, to
+		was, is, wasY = from, to, p.Y.At(from)+24 // the line climbs through what is above it
 	}
 	middle := p.Top() + 22
 	// The mark's label goes where the line is not: low where the load is high.
@@ -264,7 +265,7 @@ func (c *console) markStep(p *chart.Plot, step, first curve.Date, base []float64
 	}
 	p.VMark(float64(step), middle, "step "+day(step))
 	if known(was) && known(is) {
-		p.Text("halo", p.Left()+8, labelAbove(p, was), withUnit(num(was), "kW"))
+		p.Text("halo", p.Left()+8, wasY, withUnit(num(was), "kW"))
 		p.Text("halo t-ink e", p.Right()-4, labelAbove(p, is), withUnit(num(is), "kW"))
 	}
 }

@@ -17,7 +17,7 @@ func newWords() words {
 		verdicts:      verdictWords(),
 		measures:      measureWords(),
 		states:        map[string]string{"open": "Open", "reviewed": "Desk review done", "desk_review": "Desk review", "closed": "Closed"},
-		measureStates: map[string]string{"open": "open", "blocked": "blocked", "running": "running", "done": "done", "does_not_apply": "does not apply"},
+		measureStates: map[string]string{"open": "open", "blocked": "blocked", "running": "running", "done": "done", "not_applicable": "does not apply"},
 		classes:       map[string]string{"ordinary": "ordinary customer", "important": "important customer", "residential": "residential"},
 		protected:     map[string]string{"life_support": "life support", "medical": "medical need", "essential_service": "essential service", "other_users": "others on the same supply"},
 		roles: map[string]string{"case_officer": "Case officer", "control_room": "Control-room engineer", "admin": "Administrator",
