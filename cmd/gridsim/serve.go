@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 func newServe(d *districtFlags) *cobra.Command {
 	opt := sim.ServeOptions{}
 	var faults []string
-	var asJSON bool
+	var asJSON, asCSV bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the district live over Modbus TCP and OPC UA",
@@ -25,6 +27,7 @@ monitors, prints where every device is, and runs until it is interrupted.
 Values change each second; energy registers go on from the history's end.`,
 		Example: `  gridsim serve --base-port 15020
   gridsim serve --transformer T-1010 --json
+  gridsim serve --csv > devices.csv        for device_files in gridwarden's configuration
   gridsim serve --fault M-60012=silent --fault M-60040=delay:2s`,
 		Args: func(_ *cobra.Command, args []string) error { return noArgs(args) },
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,9 +46,12 @@ Values change each second; energy registers go on from the history's end.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
+			switch {
+			case asJSON:
 				err = json.NewEncoder(cmd.OutOrStdout()).Encode(s.Devices())
-			} else {
+			case asCSV:
+				err = writeDevices(cmd.OutOrStdout(), s.Devices())
+			default:
 				for _, dev := range s.Devices() {
 					fmt.Fprintf(cmd.OutOrStdout(), "%-12s %-38s %s\n", dev.ID, dev.URL, dev.Profile)
 				}
@@ -63,7 +69,21 @@ Values change each second; energy registers go on from the history's end.`,
 	cmd.Flags().BoolVar(&opt.WithoutOPCUA, "without-opcua", false, "Modbus only")
 	cmd.Flags().StringArrayVar(&faults, "fault", nil, "METER=silent|delay:DURATION|exception:N|wrong-transaction|truncated")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the devices as JSON")
+	cmd.Flags().BoolVar(&asCSV, "csv", false, "print the devices as a CSV file for gridwarden's device_files")
+	cmd.MarkFlagsMutuallyExclusive("json", "csv")
 	return cmd
+}
+
+// writeDevices writes the devices as a CSV file for device_files.
+func writeDevices(w io.Writer, devices []sim.Device) error {
+	rows := [][]string{{"id", "url", "profile", "meter_id", "interval", "mode", "option.node", "option.security"}}
+	for _, d := range devices {
+		rows = append(rows, []string{d.ID, d.URL, d.Profile, d.MeterID, "1s", d.Mode, d.Options["node"], d.Options["security"]})
+	}
+	if err := csv.NewWriter(w).WriteAll(rows); err != nil {
+		return fmt.Errorf("write devices: %w", err)
+	}
+	return nil
 }
 
 // parseFaults reads METER=FAULT; several faults of one meter combine.

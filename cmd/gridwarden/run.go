@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/host"
+	"github.com/gridwarden/gridwarden/internal/sim"
 )
 
 const configFlagHelp = "configuration file"
@@ -39,7 +41,7 @@ and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.`,
 				return badInput{err}
 			}
 			return runHost(cmd.Context(), cmd.OutOrStdout(), cfg, host.Options{
-				Logger: logger, Version: version, Drivers: linkDrivers(), InfluxDB: influx,
+				Logger: logger, Version: version, Drivers: linkDrivers(), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influx,
 			})
 		},
 	}
@@ -91,7 +93,7 @@ and the exit code is 2.`,
 				return badInput{err}
 			}
 			linked := linkDrivers()
-			checked, err := host.Check(cfg, linked)
+			checked, err := host.Check(cfg, linked, sim.Profiles())
 			if err = errors.Join(err, linked.Close()); err != nil {
 				return badInput{err}
 			}
