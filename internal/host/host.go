@@ -71,31 +71,25 @@ type Host struct {
 
 // New opens everything that the configuration names. What cannot be opened is
 // an error that says what to do; nothing is left open then.
-func New(ctx context.Context, cfg *config.Config, opts Options) (h *Host, err error) {
+func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	h = &Host{
+	h := &Host{
 		cfg: cfg, opts: opts, log: opts.Logger, metrics: prometheus.NewRegistry(),
 		hub: console.NewHub(), latest: newLatest(), detecting: make(chan struct{}, 1),
 	}
 	h.detecting <- struct{}{}
 	h.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, h.Close())
-			h = nil
-		}
-	}()
 	for _, open := range []func(context.Context) error{
 		h.openStore, h.openRecords, h.openStream, h.openHistorian, h.openCurves,
 		h.openPolling, h.openDetectors, h.openCases, h.openWeb,
 	} {
 		if err := open(ctx); err != nil {
-			return nil, err
+			return nil, errors.Join(err, h.Close())
 		}
 	}
 	return h, nil

@@ -28,6 +28,7 @@ func (h *Host) consoleConfig() console.Config {
 		Devices:       h.deviceView,
 		Plugins:       h.pluginView,
 		Backlog:       h.Backlog,
+		UseName:       h.useName,
 		Hub:           h.hub,
 		Sessions:      h.db.Sessions(h.opts.Now),
 		SecureCookies: h.cfg.Console.TLSCert != "",
@@ -40,6 +41,14 @@ func (h *Host) consoleConfig() console.Config {
 		cfg.Historian = historianView{h}
 	}
 	return cfg
+}
+
+// useName is the name of a declared use, "" for a code that is not known.
+func (h *Host) useName(code string) string {
+	if use := h.reference.Uses.Use(code); use != nil {
+		return use.Name
+	}
+	return ""
 }
 
 // loading is the present state of every transformer whose meter is polled.
