@@ -39,6 +39,10 @@ func (h *Host) openHistorian(ctx context.Context) error {
 	cfg := historian.Config{
 		URL: h.cfg.Historian.URL, Org: h.cfg.Historian.Org, Bucket: h.cfg.Historian.Bucket,
 		Logger: h.log, Metrics: h.metrics,
+		// What the engine will never take is kept aside with the reason, not dropped.
+		Rejected: func(ctx context.Context, readings []meter.Reading, reason error) error {
+			return h.stream.DeadLetter(ctx, toHistorian, readings, reason)
+		},
 	}
 	var err error
 	if cfg.Token, err = h.historianToken(); err != nil {
