@@ -17,7 +17,11 @@ FUZZTIME   ?= 10s
 BENCHTIME  ?= 1s
 DEMO_FLAGS ?=
 
-BUILD := $(GO) build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)"
+# Without C and debug tables the first build takes a quarter less; a panic still
+# names its lines. For a debugger: make gridwarden GCFLAGS=
+GCFLAGS ?= -gcflags=all=-dwarf=false
+FLAGS   := -trimpath $(GCFLAGS)
+BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
@@ -36,7 +40,7 @@ gridwarden gridsim:
 bin/influxd:
 	@echo "building bin/influxd $(INFLUXD) (once; about a minute)"
 	@mkdir -p bin
-	@GOFLAGS= GOBIN=$(BIN) $(GO) install -v -trimpath -ldflags "-X main.version=$(INFLUXD:v%=%)" \
+	@GOFLAGS= CGO_ENABLED=0 GOBIN=$(BIN) $(GO) install -v $(FLAGS) -ldflags "-s -w -X main.version=$(INFLUXD:v%=%)" \
 		github.com/influxdata/influxdb/cmd/influxd@$(INFLUXD) 2>&1 | .ci/progress
 
 demo: gridwarden bin/influxd ## a simulated district with everything running; console on port 8480
