@@ -25,7 +25,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
-.PHONY: help build demo test peers bench fuzz lint fmt clean gridwarden gridsim
+.PHONY: help build demo test peers screenshots accuracy bench fuzz lint fmt clean gridwarden gridsim
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,15 @@ peers: bin/influxd ## what the tests talk to: Debian and npm packages, only wher
 test: peers gridwarden gridsim ## vet and all tests with the race detector
 	$(GO) vet ./...
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) $(TEST_PKGS)
-	@echo "the demo as a user runs it, and three other seeds (about three minutes)"
-	$(GO) test -tags demo -count 1 -timeout $(TIMEOUT) -run '^(TestDemo|TestDemoInTheBrowser|TestOtherSeeds)$$' -v ./cmd/gridwarden
+	@echo "the demo as a user runs it, three other seeds, the browser and a kill (about four minutes)"
+	$(GO) test -tags demo -count 1 -timeout $(TIMEOUT) -run '^Test(Demo|OtherSeeds|Kill)' -v ./cmd/gridwarden
+
+screenshots: peers gridwarden ## the pictures of the README, from a running demo
+	GRIDWARDEN_SCREENSHOTS=$(CURDIR)/var/screenshots $(GO) test -tags demo -count 1 -run '^TestDemoInTheBrowser$$' ./cmd/gridwarden
+	cp var/screenshots/usage-point.png internal/console/screenshots/
+
+accuracy: ## what the detectors find in simulated districts of five seeds
+	$(GO) run ./internal/accuracy/district -seeds 1,2,3,4,5
 
 bench: bin/influxd ## all benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 60m $(TEST_PKGS)
