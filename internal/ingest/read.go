@@ -45,10 +45,7 @@ func Into(ctx context.Context, opts Options, store curve.Store) (*Report, error)
 		report, err = ReadFeatures(ctx, opts, tx.PutDays)
 		return err
 	})
-	if err != nil {
-		return report, fmt.Errorf("import readings: %w", err)
-	}
-	return report, nil
+	return report, err //nolint:wrapcheck // problems stand each on a line of its own: file:line: what; mend
 }
 
 // Check parses all files and passes nothing on.
