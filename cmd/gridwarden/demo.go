@@ -274,7 +274,7 @@ func (d *demo) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.seconds.Import = since(began)
+	d.seconds.Import, d.seconds.Features = since(began), report.FeatureTime.Seconds()
 	d.status.done("%d meter-days of %d meters, %s to %s", report.Days, report.Meters, report.First, report.Last)
 
 	began = time.Now()

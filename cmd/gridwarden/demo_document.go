@@ -76,7 +76,7 @@ type demoPlugin struct {
 type demoSeconds struct {
 	Simulate float64 `json:"simulate"`
 	Import   float64 `json:"import"`
-	Features float64 `json:"features"`
+	Features float64 `json:"features"` // within import, added up over its workers
 	Detect   float64 `json:"detect"`
 	Total    float64 `json:"total"` // until the first ranked queue
 }

@@ -17,6 +17,7 @@ type batch struct {
 	features []curve.Features // aligned with days, where they were asked for
 	counts   []curve.Counts   // aligned with days
 	known    []bool           // aligned with days: the registry has the meter
+	computed time.Duration    // spent on features
 	rows     int
 	long     []longRow // of long files
 	problems textfile.Problems
@@ -50,7 +51,9 @@ func (m *maker) finish(b *batch, d curve.Day, counts curve.Counts) {
 	b.counts = append(b.counts, counts)
 	b.known = append(b.known, known)
 	if m.features {
+		began := time.Now()
 		b.features = append(b.features, curve.Compute(&d))
+		b.computed += time.Since(began)
 	}
 }
 

@@ -197,6 +197,7 @@ func (r *reader) take(ctx context.Context, in *input, b *batch, deliver bool) er
 
 // deliver passes the days of b on that are new and not after Until.
 func (r *reader) deliver(ctx context.Context, b *batch) error {
+	r.report.FeatureTime += b.computed
 	kept := 0
 	for i := range b.days {
 		d := &b.days[i]
