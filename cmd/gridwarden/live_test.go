@@ -126,6 +126,9 @@ func TestStoredValuesAreTheServedOnes(t *testing.T) {
 	if have := devicesIn(stored); have != len(server.Devices()) {
 		t.Errorf("values of %d devices are stored, %d were polled", have, len(server.Devices()))
 	}
+	// The substation's server publishes on; it waits while its answers are read.
+	mu.Lock()
+	defer mu.Unlock()
 	compareSeries(t, server.Devices(), served, stored)
 }
 

@@ -81,6 +81,8 @@ func TestKillLosesNothingThatWasAcknowledged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	checked := 0
 	for key, answers := range served {
 		for _, a := range answers {
