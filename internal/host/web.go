@@ -37,7 +37,7 @@ func (h *Host) openWeb(context.Context) error {
 
 	listener, err := net.Listen("tcp", h.cfg.Console.Listen)
 	if err != nil {
-		return fmt.Errorf("console: %w; free the address or choose another one with console.listen", err)
+		return fmt.Errorf("console: %w; free the address or choose another one with console.listen (the demo: --listen)", err)
 	}
 	h.web = &web{listener: listener, scheme: "http", server: &http.Server{
 		Handler:           mux,
