@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -114,6 +115,16 @@ func listProfiles(w io.Writer, profiles map[string]*profile.Profile) error {
 	return t.Flush() //nolint:wrapcheck // the terminal's own error says it all
 }
 
+// significant renders v with at most eight significant digits and no exponent:
+// more than any meter has, fewer than a binary fraction shows.
+func significant(v float64) string {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 8, 64), 64)
+	if err != nil {
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	return strconv.FormatFloat(rounded, 'f', -1, 64)
+}
+
 // probed is one reading as `probe --json` prints it.
 type probed struct {
 	Quantity meter.Quantity `json:"quantity"`
@@ -162,7 +173,7 @@ func probe(ctx context.Context, w io.Writer, d drivers.Device, asJSON bool) (err
 	for _, r := range rows {
 		value, quality := "-", r.Quality
 		if r.Value != nil {
-			value = fmt.Sprintf("%.6g", *r.Value)
+			value = significant(*r.Value)
 		}
 		if r.Flags != "" {
 			quality += " (" + strings.ReplaceAll(r.Flags, ";", ", ") + ")"

@@ -45,7 +45,7 @@ func Into(ctx context.Context, opts Options, store curve.Store) (*Report, error)
 		report, err = ReadFeatures(ctx, opts, tx.PutDays)
 		return err
 	})
-	return report, err //nolint:wrapcheck // problems stand each on a line of its own: file:line: what; mend
+	return report, err // problems stand each on a line of its own: file:line: what; mend
 }
 
 // Check parses all files and passes nothing on.
