@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 	detectorv1 "github.com/gridwarden/gridwarden/plugins/sdk/proto/detector/v1"
@@ -151,12 +155,30 @@ func (s *session) because(err error) error {
 		}
 		return fmt.Errorf("the run was given up: %w", context.Cause(s.ctx))
 	}
+	if s.deadlineStruck(err) {
+		return fmt.Errorf("%w: stopped after %s", errTimeout, s.remote.plugins.config.Timeout)
+	}
 	err = s.process.explain(err)
 	if errors.Is(err, errPluginGone) && s.remote.builtIn && s.program == s.remote.program {
 		// Which of the detectors in the process brought it down is not known.
 		return fmt.Errorf("%w (%w)", err, ErrRetry)
 	}
 	return err
+}
+
+// deadlineLead is how much earlier than the host the other side may notice the
+// deadline, which it was told: its stream then ends before our context does.
+const deadlineLead = time.Second
+
+// deadlineStruck reports whether the plugin's side ended the stream because the
+// run's time was up.
+func (s *session) deadlineStruck(err error) bool {
+	deadline, ok := s.ctx.Deadline()
+	if !ok || time.Until(deadline) > deadlineLead {
+		return false
+	}
+	code := status.Code(err)
+	return code == codes.Canceled || code == codes.DeadlineExceeded
 }
 
 // Finish implements Session. A plugin that hangs or talks garbage loses its

@@ -121,7 +121,11 @@ func (m *Measures) words(f Factor, s *sdk.Subject) string {
 	case NightDay:
 		return fmt.Sprintf("At night the load is %.2f times that of the daytime.", math.Exp(x))
 	case Notch:
-		return fmt.Sprintf("In the evening peak the load lies below that of night and day by %.0f %% of the mean.", 100*x)
+		side := "below"
+		if x < 0 {
+			side = "above"
+		}
+		return fmt.Sprintf("In the evening peak the load lies %s that of night and day by %.0f %% of the mean.", side, 100*math.Abs(x))
 	case Roughness:
 		return fmt.Sprintf("From hour to hour the load changes by %.1f %% of its mean.", 100*x)
 	case DayToDay:
