@@ -157,56 +157,70 @@ func devicesIn(stored map[sample][]historian.Value) int {
 	return len(have)
 }
 
-// compareSeries holds what is stored against what was served. Polled devices
-// answer once a poll: the k-th stored value is the k-th answer. Subscribed ones
-// publish a value a second, also before the subscription, and a server samples
-// when it comes to it: the stored value is that of its own second.
+// mostUnkept is how many answers of a polled device may not be stored: one that
+// came after the poller had given the turn up (on a busy machine), and one that
+// the end of the window cut off.
+const mostUnkept = 2
+
+// compareSeries holds what is stored against what was served.
+//
+// A Modbus device answers once a poll, and its registers carry no time: what is
+// stored are its answers in their order. OPC UA values carry the second of their
+// source, at which the simulator says what it published.
 func compareSeries(t *testing.T, devices []sim.Device, served map[sample][]answer, stored map[sample][]historian.Value) {
 	t.Helper()
-	subscribed := make(map[string]bool)
+	timed := make(map[string]bool)
 	for _, d := range devices {
-		subscribed[d.ID] = d.Mode == "subscribe"
+		timed[d.ID] = d.Driver == "opcua"
 	}
 	compared, wrong := 0, 0
-	differs := func(key sample, v historian.Value, said float64) {
-		compared++
-		if v.Value != said {
-			if wrong++; wrong <= 5 {
-				t.Errorf("%s %s at %v: stored %v, served %v", key.device, key.quantity, v.Time, v.Value, said)
-			}
-		}
-	}
 	for key, values := range stored {
 		slices.SortFunc(values, func(a, b historian.Value) int { return a.Time.Compare(b.Time) })
-		said := served[key]
-		if subscribed[key.device] {
-			bySecond := make(map[int64]float64, len(said))
-			for _, a := range said {
-				bySecond[a.at.Unix()] = a.value
-			}
-			for _, v := range values {
-				value, ok := bySecond[v.Time.Unix()]
-				if !ok {
-					t.Errorf("%s %s at %v: stored, but never served", key.device, key.quantity, v.Time)
-				}
-				differs(key, v, value)
-			}
-			continue
+		compared += len(values)
+		bad := outOfOrder
+		if timed[key.device] {
+			bad = notOfItsSecond
 		}
-		// The last answer may be missing where the end of the window cut its turn off.
-		if missing := len(said) - len(values); missing < 0 || missing > 1 {
-			t.Errorf("%s %s: %d values stored, %d served", key.device, key.quantity, len(values), len(said))
-			continue
+		if v, answers := bad(values, served[key]); v != nil {
+			if wrong++; wrong <= 5 {
+				t.Errorf("%s %s at %v: stored %v, served %v", key.device, key.quantity, v.Time, v.Value, answers)
+			}
 		}
-		for i, v := range values {
-			differs(key, v, said[i].value)
+		if unkept := len(served[key]) - len(values); !timed[key.device] && unkept > mostUnkept {
+			t.Errorf("%s %s: %d of %d answers are not stored", key.device, key.quantity, unkept, len(served[key]))
 		}
 	}
 	if wrong > 0 {
-		t.Errorf("%d of %d values differ", wrong, compared)
+		t.Errorf("%d of %d series differ", wrong, len(stored))
 	}
 	if compared < 20_000 {
 		t.Errorf("only %d values were compared", compared)
 	}
-	t.Logf("%d values in %d series are equal", compared-wrong, len(stored))
+	t.Logf("%d values in %d series compared, %d series differ", compared, len(stored), wrong)
+}
+
+// outOfOrder returns the first value that is not among the answers after those
+// of the values before it, nil where every one is.
+func outOfOrder(values []historian.Value, said []answer) (*historian.Value, []answer) {
+	rest := said
+	for i := range values {
+		at := slices.IndexFunc(rest, func(a answer) bool { return a.value == values[i].Value })
+		if at < 0 {
+			return &values[i], rest
+		}
+		rest = rest[at+1:]
+	}
+	return nil, nil
+}
+
+// notOfItsSecond returns the first value that was not served for its own
+// second, nil where every one was.
+func notOfItsSecond(values []historian.Value, said []answer) (*historian.Value, []answer) {
+	for i := range values {
+		second := slices.DeleteFunc(slices.Clone(said), func(a answer) bool { return a.at.Unix() != values[i].Time.Unix() })
+		if !slices.ContainsFunc(second, func(a answer) bool { return a.value == values[i].Value }) {
+			return &values[i], second
+		}
+	}
+	return nil, nil
 }
