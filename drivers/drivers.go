@@ -20,12 +20,34 @@ type Device struct {
 	URL      *url.URL          // modbus://host:port/unit, opc.tcp://host:port/path …
 	Profile  *profile.Profile  // register or node map
 	Mode     Mode              // Poll where empty
-	Interval time.Duration     // between two reads; of publishing where subscribed
+	Interval time.Duration     // between two reads of the points in no group; of publishing where subscribed
 	Timeout  time.Duration     // of one request; a driver's default where zero
-	Factor   float64           // secondary to primary of energies and powers; 1 where zero
-	CTRatio  float64           // secondary to primary of currents; 0 = not known
-	PTRatio  float64           // secondary to primary of voltages; 0 = not known
+	Ratios   []Ratio           // of the usage point, by the time from which they hold
 	Options  map[string]string // driver's own settings, documented in its README
+
+	// Groups are intervals of the profile's groups that replace the profile's.
+	Groups map[string]time.Duration
+}
+
+// Ratio brings secondary values to primary from a moment on.
+type Ratio struct {
+	From   time.Time // the zero time: since ever
+	Factor float64   // of energies and powers; 1 where zero
+	CT     float64   // of currents; 0 = not known
+	PT     float64   // of voltages; 0 = not known
+}
+
+// GroupInterval returns how often the points of a group, an index into
+// Profile.Groups, are read.
+func (d *Device) GroupInterval(group int) time.Duration {
+	g := d.Profile.Groups()[group]
+	if own := d.Groups[g.Name]; own > 0 && g.Name != "" {
+		return own
+	}
+	if g.Interval > 0 {
+		return g.Interval
+	}
+	return d.Interval
 }
 
 // Mode says how a device delivers.
@@ -56,11 +78,41 @@ type Driver interface {
 
 // Session reads one device. It is used by one goroutine at a time.
 type Session interface {
-	// Read returns one reading for every point of the profile. Points that
-	// could not be read come as readings of bad quality; err tells why where
-	// anything failed, and names the device and the mend.
-	Read(ctx context.Context) ([]meter.Reading, error)
+	// Read returns one reading for every point of a group, an index into
+	// Profile.Groups, in the group's order. Points that could not be read come
+	// as readings of bad quality; err tells why where anything failed, and
+	// names the device and the mend.
+	Read(ctx context.Context, group int) ([]meter.Reading, error)
 	Close() error
+}
+
+// Starter is implemented by sessions that read without holding a goroutine.
+type Starter interface {
+	// Start begins to read a group and returns at once. done is called exactly
+	// once with what Read would have returned, on any goroutine, possibly
+	// before Start returns; it must not block. The slice is done's to keep.
+	// One read of a session is under way at a time.
+	Start(group int, done func([]meter.Reading, error))
+}
+
+// Condition is what a session knows of its device beside its readings.
+type Condition struct {
+	NextProbe   time.Time // a device that does not answer is left alone until then; zero where it is not
+	Connections int       // open to the device or its gateway
+	Parallel    int       // requests that may be under way there now, as learned
+}
+
+// Observer is implemented by sessions that tell their device's condition. It
+// may be asked at any time, by any goroutine.
+type Observer interface {
+	Condition() Condition
+}
+
+// Backfiller is implemented by sessions of devices that keep a history.
+type Backfiller interface {
+	// Backfill delivers what the device recorded from one moment to another,
+	// both included, oldest first, in one or more calls of fn.
+	Backfill(ctx context.Context, from, to time.Time, fn func([]meter.Reading)) error
 }
 
 // Subscriber is implemented by sessions that deliver changes unasked.

@@ -15,9 +15,9 @@ import (
 // by the factor, currents and voltages by their own ratios, the rest by none.
 func TestRatiosApplyOnce(t *testing.T) {
 	at := time.Unix(1_700_000_000, 0).UTC()
-	cts := Device{ID: "m", Factor: 4000, CTRatio: 40, PTRatio: 100}
+	cts := Device{ID: "m", Ratios: []Ratio{{Factor: 4000, CT: 40, PT: 100}}}
 	direct := Device{ID: "m"}
-	onlyFactor := Device{ID: "m", Factor: 40}
+	onlyFactor := Device{ID: "m", Ratios: []Ratio{{Factor: 40}}}
 	for _, c := range []struct {
 		dev     Device
 		q       meter.Quantity
@@ -48,7 +48,7 @@ func TestRatiosApplyOnce(t *testing.T) {
 func TestFailedNamesEveryPoint(t *testing.T) {
 	d := Device{ID: "m", Profile: &profile.Profile{OPCUA: &profile.OPCUA{Points: []profile.OPCUAPoint{{Quantity: meter.VoltageA}, {Quantity: meter.ActivePower}}}}}
 	at := time.Unix(1_700_000_000, 0).UTC()
-	list := d.Failed(at, meter.CommFailure, "unplugged")
+	list := d.Failed(0, at, meter.CommFailure, "unplugged")
 	if len(list) != 2 {
 		t.Fatalf("%d readings", len(list))
 	}
@@ -63,13 +63,13 @@ func TestFailedNamesEveryPoint(t *testing.T) {
 func TestDeviceCheck(t *testing.T) {
 	p := &profile.Profile{Name: "p", Protocol: profile.ProtocolModbus}
 	for want, d := range map[string]Device{
-		"":                                 {ID: "100%s", Profile: p, Factor: 4000, CTRatio: 40, PTRatio: 100, Mode: Subscribe, Options: map[string]string{"a": "1"}},
+		"":                                 {ID: "100%s", Profile: p, Ratios: []Ratio{{Factor: 4000, CT: 40, PT: 100}}, Mode: Subscribe, Options: map[string]string{"a": "1"}},
 		"device m: it has no profile":      {ID: "m"},
 		"is for modbus; name one for":      {ID: "m", Profile: p, Mode: "opcua"},
 		"timeout -1s is negative":          {ID: "m", Profile: p, Timeout: -time.Second},
-		"factor is NaN":                    {ID: "m", Profile: p, Factor: math.NaN()},
-		"ct_ratio is -1":                   {ID: "m", Profile: p, CTRatio: -1},
-		"factor 40 is not ct_ratio 40":     {ID: "m", Profile: p, Factor: 40, CTRatio: 40, PTRatio: 100},
+		"factor is NaN":                    {ID: "m", Profile: p, Ratios: []Ratio{{Factor: math.NaN()}}},
+		"ct_ratio is -1":                   {ID: "m", Profile: p, Ratios: []Ratio{{CT: -1}}},
+		"factor 40 is not ct_ratio 40":     {ID: "m", Profile: p, Ratios: []Ratio{{Factor: 40, CT: 40, PT: 100}}},
 		`mode is "push"; write poll or`:    {ID: "m", Profile: p, Mode: "push"},
 		`option "b" is not known; the opt`: {ID: "m", Profile: p, Options: map[string]string{"b": "1"}},
 	} {

@@ -25,47 +25,69 @@ func (d *Device) Reading(q meter.Quantity, side profile.Side, v profile.Value, e
 		EventTime: event, ReceiveTime: received, Raw: raw,
 	}
 	if side == profile.Secondary {
-		factor, known := d.factor(q)
+		factor, known := d.factor(q, event)
 		r.Value *= factor
 		if !known && r.Quality == meter.Good {
 			r.Quality = meter.Uncertain
-			r.Detail = "secondary value: the device has a factor but neither ct_ratio nor pt_ratio; set both"
+			r.Detail = "secondary value: the usage point has a factor but neither ct_ratio nor pt_ratio; set both"
 		}
 	}
 	return r
 }
 
+// RatioAt returns the ratio that holds at a moment, the zero Ratio where none
+// does.
+func (d *Device) RatioAt(at time.Time) Ratio {
+	for i := len(d.Ratios) - 1; i >= 0; i-- {
+		if r := d.Ratios[i]; !r.From.After(at) {
+			return r
+		}
+	}
+	return Ratio{}
+}
+
 // factor returns what brings a secondary value of q to primary, and whether
 // that is known. A factor without its two ratios says nothing about currents
 // and voltages.
-func (d *Device) factor(q meter.Quantity) (factor float64, known bool) {
+func (d *Device) factor(q meter.Quantity, at time.Time) (factor float64, known bool) {
+	held := d.RatioAt(at)
 	var ratio float64
 	switch q.Unit() {
 	case meter.KilowattHour, meter.KilovarHour, meter.Kilowatt, meter.Kilovar, meter.KilovoltAmp:
-		if d.Factor == 0 {
+		if held.Factor == 0 {
 			return 1, true
 		}
-		return d.Factor, true
+		return held.Factor, true
 	case meter.Ampere:
-		ratio = d.CTRatio
+		ratio = held.CT
 	case meter.Volt:
-		ratio = d.PTRatio
+		ratio = held.PT
 	default:
 		return 1, true
 	}
 	if ratio == 0 {
-		return 1, d.Factor == 0 || d.Factor == 1
+		return 1, held.Factor == 0 || held.Factor == 1
 	}
 	return ratio, true
 }
 
-// Failed returns a bad-quality reading for every point of d's profile: what a
-// read that obtained nothing delivers.
-func (d *Device) Failed(at time.Time, flags meter.Flags, detail string) []meter.Reading {
+// Failed returns a bad-quality reading for every point of a group of d's
+// profile: what a read that obtained nothing delivers.
+func (d *Device) Failed(group int, at time.Time, flags meter.Flags, detail string) []meter.Reading {
+	points := d.Profile.Groups()[group].Points
 	quantities := d.Profile.Quantities()
-	out := make([]meter.Reading, len(quantities))
-	for i, q := range quantities {
-		out[i] = d.FailedPoint(q, at, flags, detail)
+	out := make([]meter.Reading, len(points))
+	for i, p := range points {
+		out[i] = d.FailedPoint(quantities[p], at, flags, detail)
+	}
+	return out
+}
+
+// AllFailed is Failed for the points of every group.
+func (d *Device) AllFailed(at time.Time, flags meter.Flags, detail string) []meter.Reading {
+	var out []meter.Reading
+	for group := range d.Profile.Groups() {
+		out = append(out, d.Failed(group, at, flags, detail)...)
 	}
 	return out
 }

@@ -89,7 +89,7 @@ func compareDevice(ctx context.Context, t *testing.T, reg *drivers.Registry, pro
 		t.Fatal(err)
 	}
 	defer func() { _ = session.Close() }()
-	readings, err := session.Read(ctx)
+	readings, err := session.Read(ctx, 0)
 	if err != nil || len(readings) != len(device.Profile.Quantities()) {
 		t.Errorf("%s: %d readings, %v", dev.ID, len(readings), err)
 	}

@@ -96,7 +96,7 @@ func (f *probeFlags) device(address string, profiles map[string]*profile.Profile
 	}
 	return drivers.Device{
 		ID: "probe", MeterID: "probe", URL: u, Profile: p, Mode: drivers.Poll,
-		Interval: time.Minute, Timeout: f.timeout, Factor: 1, Options: f.options,
+		Interval: time.Minute, Timeout: f.timeout, Options: f.options,
 	}, nil
 }
 
@@ -152,7 +152,7 @@ func probe(ctx context.Context, w io.Writer, d drivers.Device, asJSON bool) (err
 		return fmt.Errorf("probe: %w", err)
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
-	readings, readErr := session.Read(ctx)
+	readings, readErr := session.Read(ctx, 0)
 	rows := make([]probed, len(readings))
 	for i, r := range readings {
 		rows[i] = probed{

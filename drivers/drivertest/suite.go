@@ -114,7 +114,7 @@ func (h *Harness) everyPoint(t *testing.T) {
 	s := open(t, d, dev)
 	for range 3 {
 		before := time.Now()
-		readings, err := s.Read(t.Context())
+		readings, err := s.Read(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func checkFailed(t *testing.T, dev *drivers.Device, readings []meter.Reading, er
 
 func (h *Harness) notANumber(t *testing.T) {
 	d := h.driver(t)
-	readings, err := open(t, d, h.device(t, "nan", h.Upstream, h.NaN)).Read(t.Context())
+	readings, err := open(t, d, h.device(t, "nan", h.Upstream, h.NaN)).Read(t.Context(), 0)
 	if err != nil || len(readings) != 1 {
 		t.Fatalf("%d readings, %v", len(readings), err)
 	}
@@ -185,7 +185,7 @@ func (h *Harness) absent(t *testing.T) {
 	s := open(t, h.driver(t), dev)
 	for range 4 {
 		began := time.Now()
-		readings, err := s.Read(t.Context())
+		readings, err := s.Read(t.Context(), 0)
 		checkFailed(t, &dev, readings, err)
 		if took := time.Since(began); took > bounded {
 			t.Errorf("took %v with a timeout of %v", took, timeout)
@@ -201,7 +201,7 @@ func (h *Harness) silent(t *testing.T) {
 	h.eventually(t, s, &dev)
 	p.Stall(true)
 	began := time.Now()
-	readings, err := s.Read(t.Context())
+	readings, err := s.Read(t.Context(), 0)
 	checkFailed(t, &dev, readings, err)
 	if took := time.Since(began); took > bounded {
 		t.Errorf("took %v with a timeout of %v", took, timeout)
@@ -214,14 +214,14 @@ func (h *Harness) cancelled(t *testing.T) {
 	p := NewProxy(t, h.Upstream)
 	dev := h.device(t, "cancelled", p.Addr(), h.Profile)
 	s := open(t, h.driver(t), dev)
-	if _, err := s.Read(t.Context()); err != nil {
+	if _, err := s.Read(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	p.Stall(true)
 	ctx, cancel := context.WithTimeout(t.Context(), timeout/4)
 	defer cancel()
 	began := time.Now()
-	_, err := s.Read(ctx)
+	_, err := s.Read(ctx, 0)
 	if err == nil || time.Since(began) > patience/4 {
 		t.Errorf("took %v: %v", time.Since(began), err)
 	}
@@ -236,7 +236,7 @@ func (h *Harness) recovers(t *testing.T) {
 	h.eventually(t, s, &dev)
 	p.Down()
 	for range 3 {
-		readings, err := s.Read(t.Context())
+		readings, err := s.Read(t.Context(), 0)
 		checkFailed(t, &dev, readings, err)
 	}
 	p.Up(t)
@@ -251,7 +251,7 @@ func (h *Harness) cut(t *testing.T) {
 	p.Cut()
 	time.Sleep(50 * time.Millisecond)
 	before := time.Now()
-	readings, err := s.Read(t.Context())
+	readings, err := s.Read(t.Context(), 0)
 	if err != nil {
 		t.Fatalf("the first read after the cut: %v", err)
 	}
@@ -264,7 +264,7 @@ func (h *Harness) eventually(t *testing.T, s drivers.Session, dev *drivers.Devic
 	until := time.Now().Add(8 * time.Second)
 	for {
 		before := time.Now()
-		readings, err := s.Read(t.Context())
+		readings, err := s.Read(t.Context(), 0)
 		if err == nil {
 			checkGood(t, dev, readings, before)
 			return
@@ -285,7 +285,7 @@ func (h *Harness) sideBySide(t *testing.T) {
 		all.Go(func() {
 			for range 20 {
 				before := time.Now()
-				readings, err := s.Read(t.Context())
+				readings, err := s.Read(t.Context(), 0)
 				if err != nil {
 					t.Error(err)
 					return
@@ -307,12 +307,12 @@ func (h *Harness) closed(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	readings, err := s.Read(t.Context())
+	readings, err := s.Read(t.Context(), 0)
 	checkFailed(t, &dev, readings, err)
 	if !errors.Is(err, drivers.ErrClosed) {
 		t.Errorf("the error is %v", err)
 	}
-	if _, err := other.Read(t.Context()); err != nil {
+	if _, err := other.Read(t.Context(), 0); err != nil {
 		t.Errorf("the other session: %v", err)
 	}
 }

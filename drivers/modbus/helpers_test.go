@@ -49,7 +49,7 @@ func session1(t testing.TB, d *Driver, dev drivers.Device) drivers.Session {
 
 func mustRead(t testing.TB, d *Driver, dev drivers.Device) []meter.Reading {
 	t.Helper()
-	readings, err := session1(t, d, dev).Read(t.Context())
+	readings, err := session1(t, d, dev).Read(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func TestLies(t *testing.T) {
 				elsewhere := testDevice(t, "elsewhere", "modbus://"+newFakeGateway(t).addr+"/3", p)
 				ls, ns, es := session1(t, d, liar), session1(t, d, neighbour), session1(t, d, elsewhere)
 				for round := range 4 {
-					readings, err := ls.Read(t.Context())
+					readings, err := ls.Read(t.Context(), 0)
 					for i, want := range []float64{1010, 1012} {
 						r := readings[i]
 						if l.good && (err != nil || r.Quality != meter.Good || r.Value != want) {
@@ -118,7 +118,7 @@ func TestLies(t *testing.T) {
 						}
 					}
 					for unit, s := range map[float64]drivers.Session{2: ns, 3: es} {
-						readings, err := s.Read(t.Context())
+						readings, err := s.Read(t.Context(), 0)
 						if err != nil || readings[0].Value != 1000*unit+10 || readings[1].Value != 1000*unit+12 {
 							t.Fatalf("round %d: honest unit %v reads %+v, %v", round, unit, readings, err)
 						}

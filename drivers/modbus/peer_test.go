@@ -111,7 +111,7 @@ func TestPymodbusExceptionAndDeadUnit(t *testing.T) {
     - {quantity: voltage_a, table: holding, address: 0, encoding: float32}
     - {quantity: voltage_b, table: holding, address: 100, encoding: float32}`))
 	s := session1(t, d, partly)
-	readings, err := s.Read(t.Context())
+	readings, err := s.Read(t.Context(), 0)
 	if err == nil || !strings.Contains(err.Error(), "illegal data address") || !strings.Contains(err.Error(), "register map") {
 		t.Errorf("the exception came as: %v", err)
 	}
@@ -125,7 +125,7 @@ func TestPymodbusExceptionAndDeadUnit(t *testing.T) {
 
 	dead := testDevice(t, "dead", "modbus://"+addr+"/77", testProfile(t, peerPoints))
 	began := time.Now()
-	readings, err = session1(t, d, dead).Read(t.Context())
+	readings, err = session1(t, d, dead).Read(t.Context(), 0)
 	if err == nil || !strings.Contains(err.Error(), "unit 77") || time.Since(began) > time.Second {
 		t.Errorf("the dead unit took %v and came as: %v", time.Since(began), err)
 	}
@@ -134,7 +134,7 @@ func TestPymodbusExceptionAndDeadUnit(t *testing.T) {
 			t.Errorf("dead unit: %+v", r)
 		}
 	}
-	if _, err := s.Read(t.Context()); err == nil || !strings.Contains(err.Error(), "illegal data address") {
+	if _, err := s.Read(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "illegal data address") {
 		t.Errorf("after the dead unit its neighbour reads: %v", err)
 	}
 }

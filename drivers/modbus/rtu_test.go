@@ -122,7 +122,7 @@ func TestRTULies(t *testing.T) {
 			liar := session1(t, d, testDevice(t, "liar", "modbus+rtu+tcp://"+addr+"/1", p))
 			neighbour := session1(t, d, testDevice(t, "neighbour", "modbus+rtu+tcp://"+addr+"/2", p))
 			for round := range 4 {
-				readings, err := liar.Read(t.Context())
+				readings, err := liar.Read(t.Context(), 0)
 				for i, want := range []float64{1010, 1012} {
 					r := readings[i]
 					if l.good && (err != nil || r.Quality != meter.Good || r.Value != want) {
@@ -132,7 +132,7 @@ func TestRTULies(t *testing.T) {
 						t.Fatalf("round %d: the lie was believed: %+v, %v", round, r, err)
 					}
 				}
-				readings, err = neighbour.Read(t.Context())
+				readings, err = neighbour.Read(t.Context(), 0)
 				if err != nil || readings[0].Value != 2010 || readings[1].Value != 2012 {
 					t.Fatalf("round %d: the neighbour reads %+v, %v", round, readings, err)
 				}
@@ -160,11 +160,11 @@ func TestRTULateAnswer(t *testing.T) {
 	var s drivers.Session = session1(t, d, testDevice(t, "m", "modbus+rtu+tcp://"+addr+"/1", testProfile(t, twoPoints)))
 	for range 3 {
 		late.Store(true)
-		if _, err := s.Read(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer in time") {
+		if _, err := s.Read(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "no answer in time") {
 			t.Fatalf("the late answer came as %v", err)
 		}
 		for range 20 {
-			readings, err := s.Read(t.Context())
+			readings, err := s.Read(t.Context(), 0)
 			if err == nil && readings[0].Value != 1010 {
 				t.Fatalf("the late answer was believed: %v", readings[0].Value)
 			}

@@ -59,23 +59,29 @@ func (s *session) Close() error {
 
 // Read implements drivers.Session. Blocks are read one after the other; once
 // the unit is silent or the connection gone, the rest is not tried.
-func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
+func (s *session) Read(ctx context.Context, group int) ([]meter.Reading, error) {
 	if s.closed {
 		err := fmt.Errorf("device %s: %w", s.dev.ID, drivers.ErrClosed)
-		return s.dev.Failed(time.Now().UTC(), meter.CommFailure, detail(err)), err
+		return s.dev.Failed(group, time.Now().UTC(), meter.CommFailure, detail(err)), err
 	}
 	now := s.driver.opts.Now()
 	if wait := s.probeAt.Sub(now); wait > 0 {
 		err := fmt.Errorf("device %s: %w", s.dev.ID, &waitError{what: fmt.Sprintf("unit %d is left alone", s.at.unit), wait: wait, err: s.lastErr})
-		return s.dev.Failed(time.Now().UTC(), meter.CommFailure, detail(err)), err
+		return s.dev.Failed(group, time.Now().UTC(), meter.CommFailure, detail(err)), err
 	}
 	s.ctx = ctx
 	mb := s.dev.Profile.Modbus
-	out := make([]meter.Reading, len(mb.Points))
+	points := s.dev.Profile.Groups()[group].Points
+	out := make([]meter.Reading, len(points))
+	place := make(map[int]int, len(points))
+	for i, p := range points {
+		place[p] = i
+	}
+	blocks := mb.Blocks(group)
 	var failed []error
 	gone := false
-	for i := range mb.Blocks() {
-		b := &mb.Blocks()[i]
+	for i := range blocks {
+		b := &blocks[i]
 		var answer []byte
 		err := errSkipped
 		if !gone {
@@ -89,14 +95,14 @@ func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
 				gone = !answered(err)
 			}
 			for _, p := range b.Points {
-				out[p] = s.dev.FailedPoint(mb.Points[p].Quantity, received, flagsOf(err), detail(failed[len(failed)-1]))
+				out[place[p]] = s.dev.FailedPoint(mb.Points[p].Quantity, received, flagsOf(err), detail(failed[len(failed)-1]))
 			}
 			continue
 		}
 		for _, p := range b.Points {
 			pt := &mb.Points[p]
 			raw := b.Bytes(answer, pt)
-			out[p] = s.dev.Reading(pt.Quantity, pt.Side, pt.Decode(raw), received, received, raw)
+			out[place[p]] = s.dev.Reading(pt.Quantity, pt.Side, pt.Decode(raw), received, received, raw)
 		}
 	}
 	return out, errors.Join(failed...)

@@ -96,15 +96,15 @@ func TestLateAnswer(t *testing.T) {
 	b := session1(t, d, testDevice(t, "b", "modbus://"+g.addr+"/2", p))
 	for range 3 {
 		late.Store(true)
-		if _, err := a.Read(t.Context()); err == nil {
+		if _, err := a.Read(t.Context(), 0); err == nil {
 			t.Fatal("a late answer was taken")
 		}
 		late.Store(false)
 		for range 20 {
 			for unit, s := range map[float64]interface {
-				Read(context.Context) ([]meter.Reading, error)
+				Read(context.Context, int) ([]meter.Reading, error)
 			}{1: a, 2: b} {
-				readings, err := s.Read(t.Context())
+				readings, err := s.Read(t.Context(), 0)
 				if err == nil && readings[0].Value != 1000*unit+10 {
 					t.Fatalf("unit %v reads %v", unit, readings[0].Value)
 				}
@@ -142,7 +142,7 @@ func TestPipelineOutOfOrder(t *testing.T) {
 		s := session1(t, d, dev)
 		all.Go(func() {
 			for range 50 {
-				readings, err := s.Read(t.Context())
+				readings, err := s.Read(t.Context(), 0)
 				if want := float64(1000*(unit+1) + 10); err != nil || readings[0].Value != want {
 					t.Errorf("%v, %v; want %v", readings[0].Value, err, want)
 					return
@@ -170,7 +170,7 @@ func TestConnections(t *testing.T) {
 		s := session1(t, d, dev)
 		all.Go(func() {
 			for range 4 {
-				if _, err := s.Read(t.Context()); err != nil {
+				if _, err := s.Read(t.Context(), 0); err != nil {
 					t.Error(err)
 				}
 			}
@@ -205,7 +205,7 @@ func TestDeadUnitsStarveNobody(t *testing.T) {
 	began := time.Now()
 	for range 30 {
 		for i, s := range sessions {
-			if _, err := s.Read(t.Context()); (err == nil) != (i < 8) {
+			if _, err := s.Read(t.Context(), 0); (err == nil) != (i < 8) {
 				t.Fatalf("unit %d: %v", i+1, err)
 			}
 		}
@@ -214,7 +214,7 @@ func TestDeadUnitsStarveNobody(t *testing.T) {
 	if took := time.Since(began); took > 700*time.Millisecond {
 		t.Errorf("30 rounds took %v", took)
 	}
-	_, err := sessions[9].Read(t.Context())
+	_, err := sessions[9].Read(t.Context(), 0)
 	if err == nil || !strings.Contains(err.Error(), "left alone") || !strings.Contains(err.Error(), "tried again in") {
 		t.Errorf("the dead unit says: %v", err)
 	}
@@ -234,7 +234,7 @@ func TestReconnectIsSpaced(t *testing.T) {
 	defer d.Close()
 	s := session1(t, d, testDevice(t, "m", "modbus://192.0.2.1/1", testProfile(t, twoPoints)))
 	for until := time.Now().Add(500 * time.Millisecond); time.Now().Before(until); time.Sleep(time.Millisecond) {
-		if _, err := s.Read(t.Context()); err == nil || !strings.Contains(err.Error(), "no route to host") {
+		if _, err := s.Read(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "no route to host") {
 			t.Fatal(err)
 		}
 	}

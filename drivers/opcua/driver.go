@@ -117,7 +117,8 @@ type session struct {
 	driver   *Driver
 	endpoint *endpoint
 	dev      drivers.Device
-	nodes    []string // of the profile's points
+	nodes    []string   // of the profile's points
+	groups   [][]string // of each group's points
 	timeout  time.Duration
 	closed   bool
 }
@@ -135,6 +136,13 @@ func newSession(d *Driver, e *endpoint, dev drivers.Device) *session {
 	for i := range dev.Profile.OPCUA.Points {
 		s.nodes = append(s.nodes, strings.ReplaceAll(dev.Profile.OPCUA.Points[i].Node, placeholder, dev.Options[optNode]))
 	}
+	for _, g := range dev.Profile.Groups() {
+		var nodes []string
+		for _, p := range g.Points {
+			nodes = append(nodes, s.nodes[p])
+		}
+		s.groups = append(s.groups, nodes)
+	}
 	return s
 }
 
@@ -147,22 +155,23 @@ func (s *session) Close() error {
 	return nil
 }
 
-// Read implements drivers.Session: all points in one call.
-func (s *session) Read(ctx context.Context) ([]meter.Reading, error) {
+// Read implements drivers.Session: all points of the group in one call.
+func (s *session) Read(ctx context.Context, group int) ([]meter.Reading, error) {
 	values, err := []*ua.DataValue(nil), drivers.ErrClosed
 	if !s.closed {
-		values, err = s.endpoint.read(ctx, s.nodes, s.timeout)
+		values, err = s.endpoint.read(ctx, s.groups[group], s.timeout)
 	}
 	received := time.Now().UTC()
 	if err != nil {
 		err = fmt.Errorf("device %s: %w", s.dev.ID, err)
-		return s.dev.Failed(received, meter.CommFailure, err.Error()), err
+		return s.dev.Failed(group, received, meter.CommFailure, err.Error()), err
 	}
 	points := s.dev.Profile.OPCUA.Points
-	out := make([]meter.Reading, len(points))
+	members := s.dev.Profile.Groups()[group].Points
+	out := make([]meter.Reading, len(members))
 	var failed []error
-	for i := range points {
-		out[i] = reading(&s.dev, &points[i], values[i], received)
+	for i, p := range members {
+		out[i] = reading(&s.dev, &points[p], values[i], received)
 		if values[i] == nil || uint32(values[i].Status)&severityMask > severityUncert {
 			failed = append(failed, fmt.Errorf("device %s: %s", s.dev.ID, out[i].Detail))
 		}

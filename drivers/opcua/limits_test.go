@@ -21,7 +21,7 @@ func TestServerLimit(t *testing.T) {
 		s := open(t, d, dev)
 		all.Go(func() {
 			for range 3 {
-				readings, err := s.Read(t.Context())
+				readings, err := s.Read(t.Context(), 0)
 				if err != nil || readings[0].Value != (1000*float64(n)+0.5)/1000 {
 					t.Errorf("T%d: %v kW, %v", n, readings[0].Value, err)
 					return

@@ -163,7 +163,7 @@ func testValues(t *testing.T, peer *nodeServer) {
 	d := driver(t, Options{})
 	for _, n := range []int{1, 7, 40} {
 		dev := testDevice(t, fmt.Sprint("t", n), peer.hostPort(), p, map[string]string{optNode: fmt.Sprint("T", n), optSecurity: "none"})
-		readings, err := open(t, d, dev).Read(t.Context())
+		readings, err := open(t, d, dev).Read(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func testQualities(t *testing.T, peer *nodeServer) {
     - {quantity: current_n, node: "nsu=urn:gridwarden:peer;s={node}.NoSuchNode"}
     - {quantity: apparent_power, node: "nsu=urn:nobody;s={node}.VoltageA"}
     - {quantity: voltage_b, node: "nsu=urn:gridwarden:peer;s={node}.VoltageA", range: [0, 100]}`)
-	readings, err := open(t, driver(t, Options{}), testDevice(t, "odd", peer.hostPort(), p, none)).Read(t.Context())
+	readings, err := open(t, driver(t, Options{}), testDevice(t, "odd", peer.hostPort(), p, none)).Read(t.Context(), 0)
 	if err == nil || !strings.Contains(err.Error(), "odd") || !strings.Contains(err.Error(), "StatusBadSensorFailure") {
 		t.Errorf("the error is %v", err)
 	}
@@ -237,7 +237,7 @@ func testSecurity(t *testing.T, peer *nodeServer) {
 		}
 		dev := testDevice(t, "sec", peer.hostPort(), p, all)
 		dev.Timeout = 5 * time.Second
-		_, err := open(t, driver(t, opts), dev).Read(t.Context())
+		_, err := open(t, driver(t, opts), dev).Read(t.Context(), 0)
 		return err
 	}
 	for _, policy := range append(policies(), "auto") {

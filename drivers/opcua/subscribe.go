@@ -99,7 +99,7 @@ func (e *endpoint) runHub() {
 		back.failed(err)
 		now := time.Now().UTC()
 		for _, s := range list {
-			s.deliver(s.session.dev.Failed(now, meter.CommFailure, fmt.Sprintf("device %s: %v", s.session.dev.ID, err)))
+			s.deliver(s.session.dev.AllFailed(now, meter.CommFailure, fmt.Sprintf("device %s: %v", s.session.dev.ID, err)))
 		}
 		select {
 		case <-e.ctx.Done():

@@ -1,6 +1,9 @@
 package profile
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // Block is one read request that covers one or more points.
 type Block struct {
@@ -20,14 +23,11 @@ func (b *Block) Bytes(answer []byte, p *ModbusPoint) []byte {
 	return answer[from:to]
 }
 
-// plan groups points into few blocks: neighbours join while the gap between
+// plan joins points into few blocks: neighbours join while the gap between
 // them is at most MaxGap registers, the block at most MaxRegisters, and no
 // forbidden register would be read in passing.
-func (m *Modbus) plan() []Block {
-	order := make([]int, len(m.Points))
-	for i := range order {
-		order[i] = i
-	}
+func (m *Modbus) plan(points []int) []Block {
+	order := slices.Clone(points)
 	sort.SliceStable(order, func(a, b int) bool {
 		pa, pb := &m.Points[order[a]], &m.Points[order[b]]
 		if pa.Table != pb.Table {
@@ -67,12 +67,16 @@ func (m *Modbus) forbidden(table Table, from, end int) bool {
 
 // prepare computes what reading needs; validate has passed.
 func (p *Profile) prepare() {
+	p.group()
 	if p.Modbus != nil {
 		for i := range p.Modbus.Points {
 			pt := &p.Modbus.Points[i]
 			pt.conv = newConverter(pt.Scale, pt.Offset, pt.Range)
 		}
-		p.Modbus.blocks = p.Modbus.plan()
+		p.Modbus.blocks = nil
+		for _, g := range p.Groups() {
+			p.Modbus.blocks = append(p.Modbus.blocks, p.Modbus.plan(g.Points))
+		}
 	}
 	if p.OPCUA != nil {
 		for i := range p.OPCUA.Points {

@@ -17,7 +17,7 @@ type failer interface {
 func checkPlan(t failer, m *Modbus) {
 	t.Helper()
 	covered := make(map[int]int)
-	for _, b := range m.Blocks() {
+	for _, b := range m.Blocks(0) {
 		from, end := int(b.Address), int(b.Address)+int(b.Count)
 		if b.Count < 1 || int(b.Count) > m.MaxRegisters || end > 65536 {
 			t.Fatalf("a block of %d registers at %d, %d allowed", b.Count, b.Address, m.MaxRegisters)
@@ -68,7 +68,7 @@ func TestPlanProperties(t *testing.T) {
 				m.Points = append(m.Points, p)
 			}
 		}
-		m.blocks = m.plan()
+		m.blocks = [][]Block{m.plan(indexes(len(m.Points)))}
 		checkPlan(t, m)
 	})
 }
@@ -92,7 +92,7 @@ func TestPlanJoins(t *testing.T) {
 		"forbidden in the other":  {Modbus{MaxRegisters: 125, MaxGap: 9, Forbidden: []Forbidden{{Holding, 5, 5}}, Points: []ModbusPoint{at(Input, 0), at(Input, 10)}}, 1},
 		"forbidden just past end": {Modbus{MaxRegisters: 125, MaxGap: 9, Forbidden: []Forbidden{{Input, 12, 12}}, Points: []ModbusPoint{at(Input, 0), at(Input, 10)}}, 1},
 	} {
-		if got := c.m.plan(); len(got) != c.blocks {
+		if got := c.m.plan(indexes(len(c.m.Points))); len(got) != c.blocks {
 			t.Errorf("%s: %d blocks %+v, want %d", name, len(got), got, c.blocks)
 		}
 	}

@@ -1,6 +1,9 @@
 package profile
 
 import (
+	"slices"
+	"time"
+
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -33,8 +36,72 @@ type Profile struct {
 	Source       string   `yaml:"source"` // document, edition and pages the map was taken from
 	Status       Status   `yaml:"status"`
 	Protocol     Protocol `yaml:"protocol"`
-	Modbus       *Modbus  `yaml:"modbus"` // set for ProtocolModbus
-	OPCUA        *OPCUA   `yaml:"opcua"`  // set for ProtocolOPCUA
+	// Intervals of named groups of points, which are read at an interval of
+	// their own; the device's configuration may replace them.
+	Intervals map[string]time.Duration `yaml:"groups"`
+	Modbus    *Modbus                  `yaml:"modbus"` // set for ProtocolModbus
+	OPCUA     *OPCUA                   `yaml:"opcua"`  // set for ProtocolOPCUA
+
+	groups []Group
+}
+
+// Group is the points of a profile that are read together, at one interval.
+type Group struct {
+	Name     string        // "" for the points that name no group
+	Interval time.Duration // 0: the device's
+	Points   []int         // indexes into the profile's points, ascending
+}
+
+// Groups returns the groups of the profile: at least one, the points without
+// a group first. A profile that was not parsed has one group of all points.
+func (p *Profile) Groups() []Group {
+	if p.groups == nil {
+		return []Group{{Points: indexes(len(p.Quantities()))}}
+	}
+	return p.groups
+}
+
+func indexes(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// groupNames lists the group of every point, in the file's order.
+func (p *Profile) groupNames() []string {
+	var list []string
+	if p.Modbus != nil {
+		for i := range p.Modbus.Points {
+			list = append(list, p.Modbus.Points[i].Group)
+		}
+	}
+	if p.OPCUA != nil {
+		for i := range p.OPCUA.Points {
+			list = append(list, p.OPCUA.Points[i].Group)
+		}
+	}
+	return list
+}
+
+// group sorts the points into groups.
+func (p *Profile) group() {
+	index := make(map[string]int)
+	p.groups = nil
+	names := p.groupNames()
+	if slices.Contains(names, "") {
+		p.groups, index[""] = append(p.groups, Group{}), 0
+	}
+	for i, name := range names {
+		g, known := index[name]
+		if !known {
+			g = len(p.groups)
+			index[name] = g
+			p.groups = append(p.groups, Group{Name: name, Interval: p.Intervals[name]})
+		}
+		p.groups[g].Points = append(p.groups[g].Points, i)
+	}
 }
 
 // Quantities lists what the profile's points measure, in the file's order:
@@ -71,11 +138,12 @@ type Modbus struct {
 	Forbidden    []Forbidden   `yaml:"forbidden"`     // never read, not even within a block
 	Points       []ModbusPoint `yaml:"points"`
 
-	blocks []Block
+	blocks [][]Block // by group
 }
 
-// Blocks returns the read plan: few requests that cover every point.
-func (m *Modbus) Blocks() []Block { return m.blocks }
+// Blocks returns the read plan of a group, an index into Profile.Groups: few
+// requests that cover its points.
+func (m *Modbus) Blocks(group int) []Block { return m.blocks[group] }
 
 // Forbidden is a range of registers that must not be read.
 type Forbidden struct {
@@ -107,6 +175,7 @@ type ModbusPoint struct {
 	Absent   []uint64       `yaml:"absent"` // codes, as unsigned integers in ABCD order, that mean "no value"
 	Range    []float64      `yaml:"range"`  // [lowest, highest] believable value, after scaling
 	Side     Side           `yaml:"side"`   // primary where absent
+	Group    string         `yaml:"group"`  // read with the others of the group; with the ungrouped where absent
 
 	conv converter
 }
@@ -130,6 +199,7 @@ type OPCUAPoint struct {
 	Offset float64   `yaml:"offset"`
 	Range  []float64 `yaml:"range"`
 	Side   Side      `yaml:"side"`
+	Group  string    `yaml:"group"`
 
 	conv converter
 }

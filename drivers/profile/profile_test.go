@@ -27,8 +27,8 @@ func TestExamples(t *testing.T) {
 			t.Fatalf("quantities are %v, want %v", got, want)
 		}
 	}
-	if n := len(p.Modbus.Blocks()); n != 2 {
-		t.Errorf("%d blocks: %v", n, p.Modbus.Blocks())
+	if n := len(p.Modbus.Blocks(0)); n != 2 {
+		t.Errorf("%d blocks: %v", n, p.Modbus.Blocks(0))
 	}
 	if pt := p.Modbus.Points[0]; pt.Scale != 1 || pt.Order != ABCD || pt.Side != Primary {
 		t.Errorf("defaults are %+v", pt)

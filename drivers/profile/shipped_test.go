@@ -46,7 +46,7 @@ func TestShippedProfiles(t *testing.T) {
 		}
 		if p.Modbus != nil {
 			checkPlan(t, p.Modbus)
-			t.Logf("%s: %d points in %d requests", name, len(p.Modbus.Points), len(p.Modbus.Blocks()))
+			t.Logf("%s: %d points in %d requests", name, len(p.Modbus.Points), len(p.Modbus.Blocks(0)))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
@@ -37,6 +38,7 @@ func (p *Profile) validate(m *mistakes) {
 	if p.Protocol != ProtocolOPCUA && m.has("opcua") {
 		m.add([]any{"opcua"}, "remove one of the two", "protocol is %s but there is a section opcua", p.Protocol)
 	}
+	p.validateGroups(m)
 	switch {
 	case p.Protocol == ProtocolModbus && p.Modbus != nil:
 		p.Modbus.validate(m)
@@ -44,6 +46,31 @@ func (p *Profile) validate(m *mistakes) {
 		p.OPCUA.validate(m)
 	default:
 		m.add([]any{string(p.Protocol)}, "list its points there", "the section %s is missing", p.Protocol)
+	}
+}
+
+// Bounds of a group's interval, the same as a device's.
+const (
+	minInterval = 200 * time.Millisecond
+	maxInterval = time.Hour
+)
+
+// validateGroups holds groups to an interval and at least one point.
+func (p *Profile) validateGroups(m *mistakes) {
+	used := make(map[string]bool)
+	for i, name := range p.groupNames() {
+		used[name] = true
+		if _, known := p.Intervals[name]; name != "" && !known {
+			m.add([]any{string(p.Protocol), "points", i, "group"}, "give its interval under groups, as in groups: {"+name+": 1m}", "the group %q is not known", name)
+		}
+	}
+	for name, interval := range p.Intervals {
+		if !used[name] {
+			m.add([]any{"groups", name}, "name it at a point, or remove it", "no point is in the group %q", name)
+		}
+		if interval < minInterval || interval > maxInterval {
+			m.add([]any{"groups", name}, fmt.Sprintf("give %v to %v", minInterval, maxInterval), "interval %v", interval)
+		}
 	}
 }
 

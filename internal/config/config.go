@@ -40,6 +40,10 @@ type Device struct {
 	Timeout  time.Duration     `yaml:"timeout"`  // the driver's default where empty
 	Mode     string            `yaml:"mode"`     // poll (default) or subscribe
 	Options  map[string]string `yaml:"options"`
+
+	// Groups are intervals of the profile's groups that replace the profile's;
+	// columns interval.NAME of a device file.
+	Groups map[string]time.Duration `yaml:"groups"`
 }
 
 // Stream says where telemetry waits between polling and everything after it.

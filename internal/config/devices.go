@@ -48,6 +48,11 @@ func (d *Device) fill() []fieldProblem {
 	if d.Timeout < 0 || d.Timeout > d.Interval*10 && d.Timeout > time.Minute {
 		bad("timeout", "%v; give a positive duration of at most a minute, such as 800ms", d.Timeout)
 	}
+	for name, interval := range d.Groups {
+		if interval < MinInterval || interval > MaxInterval {
+			bad("groups", "%s: %v; give %v to %v", name, interval, MinInterval, MaxInterval)
+		}
+	}
 	switch d.Mode {
 	case "":
 		d.Mode = "poll"
@@ -62,7 +67,8 @@ func (d *Device) fill() []fieldProblem {
 var deviceColumns = []string{"id", "url", "profile", "meter_id", "interval", "timeout", "mode"}
 
 // ReadDeviceFile reads a CSV file of devices with the columns id, url,
-// profile and optionally meter_id, interval, timeout, mode and option.NAME.
+// profile and optionally meter_id, interval, timeout, mode, interval.GROUP and
+// option.NAME.
 // Errors are joined lines of FILE:LINE: what; mend.
 func ReadDeviceFile(file string) ([]Device, error) {
 	data, err := os.ReadFile(file)
@@ -109,12 +115,13 @@ func parseDevices(file string, data []byte) ([]Device, error) {
 func checkDeviceHeader(file string, header []string) error {
 	seen := make(map[string]bool)
 	for _, name := range header {
-		known := strings.HasPrefix(name, "option.") && len(name) > len("option.")
+		known := strings.HasPrefix(name, "option.") && len(name) > len("option.") ||
+			strings.HasPrefix(name, "interval.") && len(name) > len("interval.")
 		for _, column := range deviceColumns {
 			known = known || name == column
 		}
 		if !known {
-			return fmt.Errorf("%s:1: unknown column %q; known are %s and option.NAME", file, name, strings.Join(deviceColumns, ", "))
+			return fmt.Errorf("%s:1: unknown column %q; known are %s, interval.GROUP and option.NAME", file, name, strings.Join(deviceColumns, ", "))
 		}
 		if seen[name] {
 			return fmt.Errorf("%s:1: column %q stands twice; keep one", file, name)
@@ -160,7 +167,15 @@ func deviceOf(header, record []string) (Device, error) {
 		case "mode":
 			d.Mode = text
 		default:
-			if text != "" {
+			group, isGroup := strings.CutPrefix(name, "interval.")
+			switch {
+			case text == "":
+			case isGroup:
+				if d.Groups == nil {
+					d.Groups = make(map[string]time.Duration)
+				}
+				d.Groups[group] = duration(name, text)
+			default:
 				if d.Options == nil {
 					d.Options = make(map[string]string)
 				}

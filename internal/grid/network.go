@@ -82,6 +82,10 @@ func (n *Network) UsagePointOfMeter(meterID string, t time.Time) *UsagePoint {
 	return validAt(n.byMeter[meterID], t)
 }
 
+// UsagePointsOfMeter returns every usage point that the meter has served, at
+// whatever time, in record order.
+func (n *Network) UsagePointsOfMeter(meterID string) []*UsagePoint { return n.byMeter[meterID] }
+
 // TransformerOfMeter returns the transformer whose own meter this is, nil where none.
 func (n *Network) TransformerOfMeter(meterID string) *PowerTransformer { return n.areaMeter[meterID] }
 

@@ -52,7 +52,7 @@ func Check(cfg *config.Config, linked *drivers.Registry, further ...fs.FS) (*Che
 	problems = append(problems, err)
 	if err == nil {
 		out.Profiles = len(profiles)
-		resolved, err := resolveDevices(devices, profiles, linked, network, time.Now())
+		resolved, err := resolveDevices(devices, profiles, linked, network)
 		problems = append(problems, err)
 		out.Devices = len(resolved)
 		out.Warnings = append(out.Warnings, strangers(resolved, network)...)

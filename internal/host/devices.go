@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gridwarden/gridwarden/configs"
 	"github.com/gridwarden/gridwarden/drivers"
@@ -61,10 +60,21 @@ func configuredDevices(cfg *config.Config) ([]config.Device, error) {
 	return devices, errors.Join(problems...)
 }
 
+// ratiosOf lists the ratios of the usage points that a meter has served, by
+// the time from which each held.
+func ratiosOf(network *grid.Network, meterID string) []drivers.Ratio {
+	var out []drivers.Ratio
+	for _, point := range network.UsagePointsOfMeter(meterID) {
+		out = append(out, drivers.Ratio{From: point.ValidFrom, Factor: point.Factor(), CT: point.CTRatio, PT: point.PTRatio})
+	}
+	slices.SortFunc(out, func(a, b drivers.Ratio) int { return a.From.Compare(b.From) })
+	return out
+}
+
 // resolveDevices turns configured devices into drivers' devices: with profile,
 // address, and the factor from secondary to primary values of the meter's
 // usage point.
-func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, registry *drivers.Registry, network *grid.Network, now time.Time) ([]drivers.Device, error) {
+func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, registry *drivers.Registry, network *grid.Network) ([]drivers.Device, error) {
 	out := make([]drivers.Device, 0, len(list))
 	var problems []error
 	for _, c := range list {
@@ -80,12 +90,10 @@ func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, 
 		}
 		d := drivers.Device{
 			ID: c.ID, MeterID: c.MeterID, URL: u, Profile: p, Mode: drivers.Mode(c.Mode),
-			Interval: c.Interval, Timeout: c.Timeout, Factor: 1, Options: c.Options,
+			Interval: c.Interval, Timeout: c.Timeout, Options: c.Options, Groups: c.Groups,
 		}
 		if network != nil {
-			if point := network.UsagePointOfMeter(c.MeterID, now); point != nil {
-				d.Factor, d.CTRatio, d.PTRatio = point.Factor(), point.CTRatio, point.PTRatio
-			}
+			d.Ratios = ratiosOf(network, c.MeterID)
 		}
 		driver, err := registry.For(u)
 		if err == nil {

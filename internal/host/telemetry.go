@@ -108,7 +108,7 @@ func (h *Host) openPolling(context.Context) error {
 	if err != nil {
 		return err
 	}
-	devices, err := resolveDevices(configured, profiles, h.opts.Drivers, h.Network(), h.opts.Now())
+	devices, err := resolveDevices(configured, profiles, h.opts.Drivers, h.Network())
 	if err != nil {
 		return err
 	}

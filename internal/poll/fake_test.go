@@ -83,7 +83,7 @@ func (s *fakeSession) Close() error {
 	return nil
 }
 
-func (s *fakeSession) Read(ctx context.Context) ([]meter.Reading, error) {
+func (s *fakeSession) Read(ctx context.Context, group int) ([]meter.Reading, error) {
 	s.f.mu.Lock()
 	s.f.reads[s.dev.ID]++
 	n := s.f.reads[s.dev.ID]
@@ -103,7 +103,7 @@ func (s *fakeSession) Read(ctx context.Context) ([]meter.Reading, error) {
 		return nil, err
 	}
 	if err != nil {
-		return s.dev.Failed(now, meter.CommFailure, err.Error()), err
+		return s.dev.Failed(group, now, meter.CommFailure, err.Error()), err
 	}
 	return []meter.Reading{s.dev.Reading(meter.ActivePower, profile.Primary, profile.Value{Number: float64(n), Quality: meter.Good}, now, now, nil)}, nil
 }
@@ -114,7 +114,7 @@ type fakeSubscriber struct{ *fakeSession }
 
 func (s *fakeSubscriber) Subscribe(ctx context.Context, fn func([]meter.Reading)) error {
 	for {
-		readings, err := s.Read(ctx)
+		readings, err := s.Read(ctx, 0)
 		if err != nil {
 			return err
 		}

@@ -68,13 +68,13 @@ func (p *Poller) read(ctx context.Context, turn due) {
 	d := turn.device
 	began := p.cfg.Now()
 	p.metrics.lateness(began.Sub(turn.at))
-	readings, err := d.session.Read(ctx)
+	readings, err := d.session.Read(ctx, 0)
 	ended := p.cfg.Now()
 	if err != nil && ctx.Err() != nil {
 		return // cut short by the poller's own end: nothing is known of the device
 	}
 	if len(readings) == 0 {
-		readings = d.dev.Failed(ended.UTC(), 0, failureText(d, err))
+		readings = d.dev.Failed(0, ended.UTC(), 0, failureText(d, err))
 	}
 	p.record(d, began, ended, err)
 	p.deliver(ctx, d, readings)

@@ -148,7 +148,7 @@ func (p *Poller) subscribe(ctx context.Context, d *device) {
 		}
 		now := p.cfg.Now()
 		p.condition(d, now, err)
-		p.deliver(ctx, d, d.dev.Failed(now.UTC(), meter.CommFailure, err.Error()))
+		p.deliver(ctx, d, d.dev.AllFailed(now.UTC(), meter.CommFailure, err.Error()))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -218,8 +218,8 @@ func TestProfiles(t *testing.T) {
 		if p.Status != profile.Simulated || p.Name != name {
 			t.Errorf("%s: %s, %s", name, p.Name, p.Status)
 		}
-		if p.Modbus != nil && len(p.Modbus.Blocks()) > 2 {
-			t.Errorf("%s takes %d requests", name, len(p.Modbus.Blocks()))
+		if p.Modbus != nil && len(p.Modbus.Blocks(0)) > 2 {
+			t.Errorf("%s takes %d requests", name, len(p.Modbus.Blocks(0)))
 		}
 	}
 }
