@@ -91,7 +91,7 @@ opens cases that people decide.`,
 	})
 	root.AddCommand(
 		newDemo(), newRun(), newCheck(), newScan(), newProbe(),
-		newPlugins(), newCases(), newUsers(), newRegistry(), newVersion(),
+		newPlugins(), newCases(), newUsers(), newRegistry(), newOPCUA(), newVersion(),
 	)
 	argumentsAreInput(root)
 	return root
