@@ -51,19 +51,17 @@ func (f Faults) phase(device int, at time.Time) time.Duration {
 	return time.Duration((at.UnixNano() + int64(own)) % int64(FlapPeriod))
 }
 
-// Answers reports whether a device answers with values at a moment, and if a
-// flapping one does, since when.
-func (f Faults) Answers(device int, at time.Time) (since time.Time, answers bool) {
-	switch f.Of(device) {
-	case Silent, Excepting:
-		return time.Time{}, false
-	case Flapping:
-		if p := f.phase(device, at); p < FlapPeriod/2 {
-			return at.Add(-p), true
-		}
-		return time.Time{}, false
+// At returns how a device behaves at a moment: Live, Silent or Excepting, and
+// since when a flapping one is Live.
+func (f Faults) At(device int, at time.Time) (now Fate, since time.Time) {
+	fate := f.Of(device)
+	if fate != Flapping {
+		return fate, time.Time{}
 	}
-	return time.Time{}, true
+	if p := f.phase(device, at); p < FlapPeriod/2 {
+		return Live, at.Add(-p)
+	}
+	return Silent, time.Time{}
 }
 
 // Span is a stretch of time.

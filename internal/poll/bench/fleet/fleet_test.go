@@ -133,9 +133,10 @@ func TestAlive(t *testing.T) {
 		}
 		for ms := 0; ms < 95_000; ms += 250 {
 			at := from.Add(time.Duration(ms) * time.Millisecond)
-			since, answers := f.Answers(device, at)
+			fate, since := f.At(device, at)
+			answers := fate == Live
 			if answers != inside(at) {
-				t.Fatalf("device %d (%v) at %v: answers %v, spans %v", device, f.Of(device), at, answers, spans)
+				t.Fatalf("device %d (%v) at %v: %v, alive in %v", device, f.Of(device), at, fate, spans)
 			}
 			if f.Of(device) == Flapping && answers && (at.Before(since) || at.Sub(since) >= FlapPeriod/2) {
 				t.Fatalf("device %d at %v answers since %v", device, at, since)
