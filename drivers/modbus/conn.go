@@ -1,242 +1,309 @@
 package modbus
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"os"
+	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
+	"syscall"
 )
 
-var (
-	errSilent = errors.New("no answer in time")
-	errClosed = errors.New("connection closed")
-)
-
-// conn is one TCP connection to a gateway. Several requests may be under way
-// on it; each caller waits for its own transaction id. There is no reading
-// goroutine: of the callers that wait, one reads for all, which costs a
-// single request in flight no hand-over at all.
+// conn is one TCP connection to a gateway, plain or TLS. Several requests may
+// be under way on it; each answer goes to the call of its transaction id. A
+// goroutine of its own receives, parks in the network poller meanwhile, and
+// runs the calls' continuations; sending never blocks.
 type conn struct {
-	nc     net.Conn
-	reader chan struct{} // holds a token while a caller reads
+	nc      net.Conn
+	raw     syscall.RawConn                             // nil where the connection is no file: TLS
+	deliver func(cl *call, frame []byte, err error)     // of answers, and of errors of single calls
+	broken  func(c *conn, calls []*call, because error) // once, with the calls that were under way
+	ended   chan struct{}                               // closed when the receiver has ended and broken has returned
+	failed  chan struct{}                               // closed by the first fail
+	outbox  chan []byte                                 // to the sender of a TLS connection
+	sender  sync.WaitGroup
 
 	mu      sync.Mutex
-	pending map[uint16]*call
+	pending []*call
 	last    uint16 // transaction id given last
 	err     error  // set once, when the connection can no longer be used
 	stale   uint64 // answers dropped because nobody waits for them
 
-	buf  [maxFrame]byte // start of the frame that is being received; owned by the reader
-	have int
+	// Of the sender, under mu.
+	out     []byte
+	written int
+	sendErr error
+	send    func(fd uintptr) bool
+
+	// Of the receiver.
+	buf     [maxFrame]byte
+	have    int
+	partial atomic.Bool // have is not zero
 }
 
-// call is one request under way.
-type call struct {
-	want   expected
-	answer chan reply
-}
+// maxUnsent is how many requests may wait for a TLS connection to take them.
+const maxUnsent = 64
 
-type reply struct {
-	frame []byte
-	err   error
-}
-
-func newConn(nc net.Conn) *conn {
-	return &conn{nc: nc, reader: make(chan struct{}, 1), pending: make(map[uint16]*call)}
-}
-
-// exchange sends a request frame under a transaction id of its own and
-// returns the answer under the caller's. An error other than errSilent or the
-// context's closes the connection.
-func (c *conn) exchange(ctx context.Context, deadline time.Time, request []byte) ([]byte, error) {
-	want, err := expect(request[6], request[headerSize:])
-	if err != nil {
-		return nil, err
-	}
-	cl := &call{want: want, answer: make(chan reply, 1)}
-	id, err := c.register(cl)
-	if err != nil {
-		return nil, err
-	}
-	defer c.forget(id)
-
-	var wire [maxFrame]byte
-	n := copy(wire[:], request)
-	binary.BigEndian.PutUint16(wire[:], id)
-	if err := c.nc.SetWriteDeadline(deadline); err != nil {
-		return nil, c.fail(fmt.Errorf("%w: %w", errClosed, err))
-	}
-	if _, err := c.nc.Write(wire[:n]); err != nil {
-		return nil, c.fail(fmt.Errorf("%w while sending: %w", errClosed, err))
-	}
-	frame, err := c.await(ctx, deadline, cl)
-	if err != nil {
-		return nil, err
-	}
-	copy(frame[:2], request[:2])
-	return frame, nil
-}
-
-// await returns the answer to cl. The caller becomes the reader when nobody
-// reads; else it waits for the reader to hand the answer over, or to leave.
-func (c *conn) await(ctx context.Context, deadline time.Time, cl *call) ([]byte, error) {
-	select {
-	case c.reader <- struct{}{}:
-		return c.lead(ctx, deadline, cl)
-	default:
-	}
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
-	select {
-	case r := <-cl.answer:
-		return r.frame, r.err
-	case c.reader <- struct{}{}:
-		return c.lead(ctx, deadline, cl)
-	case <-timer.C:
-		return nil, errSilent
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// lead reads frames for everybody until cl has its answer.
-func (c *conn) lead(ctx context.Context, deadline time.Time, cl *call) ([]byte, error) {
-	defer func() { <-c.reader }()
-	if err := c.nc.SetReadDeadline(deadline); err != nil {
-		return nil, c.fail(fmt.Errorf("%w: %w", errClosed, err))
-	}
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(interrupted)
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
-	})
-	// The interruption must be over before another caller reads, or it would
-	// break that caller's deadline.
-	defer func() {
-		if !stop() {
-			<-interrupted
+// newConn starts a connection. deliver is called for every answer; broken is
+// called once when the connection has ended, for whatever reason.
+func newConn(nc net.Conn, deliver func(*call, []byte, error), broken func(*conn, []*call, error)) *conn {
+	c := &conn{nc: nc, deliver: deliver, broken: broken, ended: make(chan struct{}), failed: make(chan struct{})}
+	if file, ok := nc.(syscall.Conn); ok {
+		if raw, err := file.SyscallConn(); err == nil {
+			c.raw = raw
 		}
-	}()
+	}
+	c.send = func(fd uintptr) bool {
+		c.written, c.sendErr = syscall.Write(int(fd), c.out)
+		return true
+	}
+	if c.raw == nil {
+		c.outbox = make(chan []byte, maxUnsent)
+		c.sender.Go(c.sendLoop)
+	}
+	go c.receiveLoop()
+	return c
+}
+
+// start sends a call's request under a transaction id of its own. Where it
+// returns an error the connection has failed and the call is not on it.
+func (c *conn) start(cl *call) error {
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return fmt.Errorf("%w: %w", errClosed, c.err)
+	}
+	cl.id = c.freeID()
+	c.out = append(c.out[:0], cl.request...)
+	binary.BigEndian.PutUint16(c.out, cl.id)
+	c.pending = append(c.pending, cl)
+	err := c.write()
+	if err != nil {
+		c.drop(cl)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		err = fmt.Errorf("%w while sending: %w", errClosed, err)
+		c.fail(err)
+	}
+	return err
+}
+
+// freeID returns a transaction id that no pending call has; c.mu is held.
+func (c *conn) freeID() uint16 {
+	for {
+		c.last++
+		taken := false
+		for _, cl := range c.pending {
+			taken = taken || cl.id == c.last
+		}
+		if !taken {
+			return c.last
+		}
+	}
+}
+
+var errStuffed = errors.New("it takes no more requests")
+
+// write sends c.out without blocking; c.mu is held. A dozen bytes that the
+// system does not take mean that the peer has not read for long.
+func (c *conn) write() error {
+	if c.raw == nil {
+		select {
+		case c.outbox <- append([]byte(nil), c.out...):
+			return nil
+		default:
+			return errStuffed
+		}
+	}
+	if err := c.raw.Write(c.send); err != nil {
+		return err //nolint:wrapcheck // start wraps it
+	}
+	switch {
+	case errors.Is(c.sendErr, syscall.EAGAIN), c.sendErr == nil && c.written < len(c.out):
+		return errStuffed
+	case errors.Is(c.sendErr, syscall.EINTR):
+		return c.write()
+	}
+	return c.sendErr
+}
+
+// sendLoop sends for connections that cannot be written to without blocking.
+func (c *conn) sendLoop() {
 	for {
 		select {
-		case r := <-cl.answer:
-			return r.frame, r.err
-		default:
-		}
-		frame, err := c.receive()
-		switch {
-		case err == nil:
-			c.deliver(frame)
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
+		case <-c.failed:
+			return
+		case frame := <-c.outbox:
+			if _, err := c.nc.Write(frame); err != nil {
+				c.fail(fmt.Errorf("%w while sending: %w", errClosed, err))
 			}
-			if c.have > 0 {
-				// What comes next cannot be told from the missing rest.
-				return nil, c.fail(fmt.Errorf("%w: half an answer, then silence", errGarbled))
-			}
-			return nil, errSilent
-		default:
-			return nil, c.fail(err)
 		}
 	}
 }
 
-// receive returns the next whole frame. Bytes of an incomplete one stay in
-// the buffer for the next reader.
-func (c *conn) receive() ([]byte, error) {
-	for {
-		size, err := frameLength(c.buf[:c.have])
-		if err != nil {
-			return nil, err
-		}
-		if size > 0 && c.have >= size {
-			frame := make([]byte, size)
-			copy(frame, c.buf[:size])
-			c.have = copy(c.buf[:], c.buf[size:c.have])
-			return frame, nil
-		}
-		n, err := c.nc.Read(c.buf[c.have:])
-		c.have += n
-		if n == 0 && err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return nil, err //nolint:wrapcheck // the caller tells a quiet line by it
-			}
-			if c.have > 0 {
-				return nil, fmt.Errorf("%w in the middle of an answer: %w", errClosed, err)
-			}
-			return nil, fmt.Errorf("%w by the device: %w", errClosed, err)
-		}
-	}
-}
-
-// deliver hands a frame to the caller that waits for its transaction id. A
-// frame that nobody waits for is a late, doubled or invented answer.
-func (c *conn) deliver(frame []byte) {
+// forget takes a call off the connection: its answer, should it still come,
+// is nobody's. It reports whether the call was there.
+func (c *conn) forget(cl *call) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.drop(cl)
+}
+
+func (c *conn) drop(cl *call) bool {
+	for i, other := range c.pending {
+		if other == cl {
+			last := len(c.pending) - 1
+			c.pending[i] = c.pending[last]
+			c.pending[last] = nil
+			c.pending = c.pending[:last]
+			return true
+		}
+	}
+	return false
+}
+
+// receiveLoop receives until the connection fails, then hands back what was
+// under way.
+func (c *conn) receiveLoop() {
+	c.fail(c.receive())
+	c.mu.Lock()
+	calls, because := c.pending, c.err
+	c.pending = nil
+	c.mu.Unlock()
+	_ = c.nc.Close()
+	c.broken(c, calls, because)
+	c.sender.Wait()
+	close(c.ended)
+}
+
+func (c *conn) receive() error {
+	if c.raw == nil {
+		for {
+			n, err := c.nc.Read(c.buf[c.have:])
+			if stop := c.take(n, err); stop != nil {
+				return stop
+			}
+		}
+	}
+	var stop error
+	err := c.raw.Read(func(fd uintptr) bool {
+		for {
+			room := len(c.buf) - c.have
+			n, err := syscall.Read(int(fd), c.buf[c.have:])
+			switch {
+			case errors.Is(err, syscall.EINTR):
+				continue
+			case errors.Is(err, syscall.EAGAIN):
+				return false
+			case n == 0 && err == nil:
+				err = io.EOF
+			}
+			if stop = c.take(max(n, 0), err); stop != nil {
+				return true
+			}
+			if n < room {
+				// All that was there: asking again would only be told so.
+				return false
+			}
+		}
+	})
+	if stop == nil && err != nil {
+		stop = c.take(0, err)
+	}
+	return stop
+}
+
+// take handles n bytes more in the buffer, and the error that came with them.
+func (c *conn) take(n int, err error) error {
+	c.have += n
+	for {
+		size, bad := frameLength(c.buf[:c.have])
+		if bad != nil {
+			return bad
+		}
+		if size == 0 || c.have < size {
+			break
+		}
+		frame := make([]byte, size)
+		copy(frame, c.buf[:size])
+		c.have = copy(c.buf[:], c.buf[size:c.have])
+		if bad := c.answer(frame); bad != nil {
+			return bad
+		}
+	}
+	if partial := c.have > 0; partial != c.partial.Load() {
+		c.partial.Store(partial)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case c.have > 0:
+		return fmt.Errorf("%w in the middle of an answer: %w", errClosed, err)
+	}
+	return fmt.Errorf("%w by the device: %w", errClosed, err)
+}
+
+// answer hands a frame to the call of its transaction id. A frame that nobody
+// waits for is a late, doubled or invented answer.
+func (c *conn) answer(frame []byte) error {
 	id := binary.BigEndian.Uint16(frame)
-	cl := c.pending[id]
+	c.mu.Lock()
+	var cl *call
+	for _, other := range c.pending {
+		if other.id == id {
+			cl = other
+			break
+		}
+	}
 	if cl == nil {
 		c.stale++
 		c.mu.Unlock()
-		return
+		return nil
 	}
-	delete(c.pending, id)
+	c.drop(cl)
 	c.mu.Unlock()
 	if err := cl.want.check(frame[6], frame[headerSize:]); err != nil {
-		cl.answer <- reply{err: err}
-		_ = c.fail(err) // the call has its answer
-		return
+		c.fail(err) // before the call learns of it, so that nothing more is sent here
+		c.deliver(cl, nil, err)
+		return err
 	}
-	cl.answer <- reply{frame: frame}
+	c.deliver(cl, frame, nil)
+	return nil
 }
 
-func (c *conn) register(cl *call) (uint16, error) {
+// outstanding lists the calls that wait for an answer.
+func (c *conn) outstanding() []*call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
-		return 0, fmt.Errorf("%w: %w", errClosed, c.err)
-	}
-	for {
-		c.last++
-		if c.pending[c.last] == nil {
-			c.pending[c.last] = cl
-			return c.last, nil
-		}
-	}
+	return slices.Clone(c.pending)
 }
 
-func (c *conn) forget(id uint16) {
-	c.mu.Lock()
-	delete(c.pending, id)
-	c.mu.Unlock()
-}
+// torn reports whether the rest of an answer is missing.
+func (c *conn) torn() bool { return c.partial.Load() }
 
-// fail closes the connection and returns err. Others that wait for answers
-// on it learn that it was closed, which lets them try again on a new one.
-func (c *conn) fail(err error) error {
+// fail closes the connection; the first reason stays.
+func (c *conn) fail(err error) {
 	c.mu.Lock()
 	first := c.err == nil
 	if first {
 		c.err = err
 	}
-	waiting := c.pending
-	c.pending = make(map[uint16]*call)
 	c.mu.Unlock()
-	if first {
+	if !first {
+		return
+	}
+	close(c.failed)
+	if c.raw == nil {
 		_ = c.nc.Close()
+		return
 	}
-	for _, cl := range waiting {
-		select {
-		case cl.answer <- reply{err: fmt.Errorf("%w: %w", errClosed, err)}:
-		default:
-		}
-	}
-	return err
+	// Closing waits for the receiver, which may be who calls: it is shut down
+	// here and closed there.
+	_ = c.raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
 }
 
 // usable reports whether requests can be sent.

@@ -30,7 +30,11 @@ const (
 	defaultPort    = "502"
 	defaultTimeout = time.Second
 	maxConnections = 16
-	maxPipeline    = 32
+
+	// defaultConnections is how many connections a gateway may be tried with
+	// where no option says so. It begins with one.
+	defaultConnections = 4
+	maxPipeline        = 32
 )
 
 // Options are the driver's settings. The zero value is right in service.
@@ -51,6 +55,7 @@ type Driver struct {
 
 	mu       sync.Mutex
 	gateways map[string]*gateway // by scheme and address
+	sweeper  *sweeper            // while there are gateways
 }
 
 // New returns a driver. Close it after its sessions.
@@ -120,38 +125,76 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 	defer d.mu.Unlock()
 	g := d.gateways[t.key()]
 	if g == nil {
-		g = newGateway(t.addr, opts)
-		g.dial, g.now, g.wrap = d.opts.Dial, d.opts.Now, func(nc net.Conn) link { return newConn(nc) }
-		if t.scheme == schemeRTUOverTCP {
-			g.wrap = func(nc net.Conn) link { return newRTUConn(nc) }
-		}
-		d.gateways[t.key()] = g
+		g = d.open(t, opts)
 	}
 	if g.opts != opts {
 		return nil, fmt.Errorf("device %s: %s=%d, %s=%d, but another device behind %s has %d and %d; set the same on all of them",
 			dev.ID, optConnections, opts.connections, optPipeline, opts.pipeline, t.addr, g.opts.connections, g.opts.pipeline)
 	}
+	s, err := newSession(d, g, dev, t)
+	if err != nil {
+		return nil, err
+	}
 	g.join(t.unit)
-	return newSession(d, g, dev, t), nil
+	return s, nil
+}
+
+// open adds a gateway; d.mu is held.
+func (d *Driver) open(t address, opts gatewayOptions) *gateway {
+	g := newGateway(t.addr, opts)
+	g.now = d.opts.Now
+	dial := func(ctx context.Context) (net.Conn, error) { return d.opts.Dial(ctx, "tcp", t.addr) }
+	switch t.scheme {
+	case schemeRTUOverTCP:
+		g.line = func(ctx context.Context) (link, error) {
+			nc, err := dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return newRTUConn(nc), nil
+		}
+	default:
+		g.dial = dial
+	}
+	d.gateways[t.key()] = g
+	if d.sweeper == nil {
+		d.sweeper = newSweeper()
+	}
+	d.sweeper.add(g)
+	return g
 }
 
 // release drops one session's share in its gateway.
 func (d *Driver) release(key string, g *gateway, unit byte) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if g.leave(unit) == 0 {
-		g.close()
-		delete(d.gateways, key)
+	if g.leave(unit) > 0 || d.gateways[key] != g {
+		d.mu.Unlock()
+		return
+	}
+	delete(d.gateways, key)
+	d.sweeper.remove(g)
+	var idle *sweeper
+	if len(d.gateways) == 0 {
+		idle, d.sweeper = d.sweeper, nil
+	}
+	d.mu.Unlock()
+	g.close()
+	if idle != nil {
+		idle.close()
 	}
 }
 
 // Close implements drivers.Driver.
 func (d *Driver) Close() error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	for key, g := range d.gateways {
+	open, s := d.gateways, d.sweeper
+	d.gateways, d.sweeper = make(map[string]*gateway), nil
+	d.mu.Unlock()
+	for _, g := range open {
 		g.close()
-		delete(d.gateways, key)
+	}
+	if s != nil {
+		s.close()
 	}
 	return nil
 }
@@ -163,6 +206,13 @@ type address struct {
 }
 
 func (a address) key() string { return a.scheme + "://" + a.addr }
+
+func (a address) framing() framing {
+	if a.scheme == schemeRTUOverTCP {
+		return rtu
+	}
+	return mbap
+}
 
 // target takes a device's URL apart.
 func target(dev drivers.Device) (address, error) {
@@ -196,7 +246,7 @@ func target(dev drivers.Device) (address, error) {
 
 // gatewayOptions reads the options that a device sets for its gateway.
 func (d *Driver) gatewayOptions(dev drivers.Device) (gatewayOptions, error) {
-	o := gatewayOptions{connections: 1, pipeline: 1, minBackoff: d.opts.MinBackoff, maxBackoff: d.opts.MaxBackoff}
+	o := gatewayOptions{connections: defaultConnections, least: 1, pipeline: 1, minBackoff: d.opts.MinBackoff, maxBackoff: d.opts.MaxBackoff}
 	var errs []error
 	for _, opt := range []struct {
 		key string
@@ -214,8 +264,17 @@ func (d *Driver) gatewayOptions(dev drivers.Device) (gatewayOptions, error) {
 		}
 		*opt.to = n
 	}
-	if dev.URL != nil && dev.URL.Scheme == schemeRTUOverTCP && (o.pipeline > 1 || o.connections > 1) {
-		errs = append(errs, fmt.Errorf("device %s: an RTU line takes one request at a time; remove %s and %s", dev.ID, optConnections, optPipeline))
+	if dev.Options[optConnections] == "" && dev.Options[optPipeline] != "" {
+		o.connections = 1
+	}
+	if dev.Options[optConnections]+dev.Options[optPipeline] != "" {
+		o.least = o.connections
+	}
+	if dev.URL != nil && dev.URL.Scheme == schemeRTUOverTCP {
+		if len(dev.Options[optConnections]+dev.Options[optPipeline]) > 0 && (o.pipeline > 1 || o.connections > 1) {
+			errs = append(errs, fmt.Errorf("device %s: an RTU line takes one request at a time; remove %s and %s", dev.ID, optConnections, optPipeline))
+		}
+		o.connections, o.least, o.pipeline = 1, 1, 1
 	}
 	return o, errors.Join(errs...)
 }

@@ -12,9 +12,13 @@ type scripted struct {
 	net.Conn
 	data  []byte
 	piece int
+	from  chan struct{} // nothing is returned before it is closed; nil: at once
 }
 
 func (s *scripted) Read(b []byte) (int, error) {
+	if s.from != nil {
+		<-s.from
+	}
 	if len(s.data) == 0 {
 		return 0, io.EOF
 	}
@@ -36,16 +40,30 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte{0, 9, 0, 0, 0, 3, 1, 0x83, 2, 0, 1, 0, 0, 0, 7, 1, 3, 4, 0, 1, 0, 2}, 260)
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n"), 7)
 	f.Fuzz(func(t *testing.T, data []byte, piece int) {
-		c := newConn(&scripted{data: data, piece: max(1, piece%300)})
+		asked := make(chan struct{})
+		delivered := 0
+		c := newConn(&scripted{data: data, piece: max(1, piece%300), from: asked}, func(_ *call, frame []byte, err error) {
+			if delivered++; err != nil {
+				return
+			}
+			exception := len(frame) == 9 && frame[7] == 0x83
+			value := len(frame) == 13 && frame[7] == 3 && frame[8] == 4
+			if frame[0] != 0 || frame[1] != 1 || frame[6] != 1 || !(exception || value) {
+				t.Errorf("taken for an answer: % x", frame)
+			}
+		}, func(_ *conn, calls []*call, _ error) { delivered += len(calls) })
 		request := []byte{0x12, 0x34, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2}
-		frame, err := c.exchange(t.Context(), time.Now().Add(time.Second), request)
+		want, err := expect(request[6], request[headerSize:])
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		exception := len(frame) == 9 && frame[7] == 0x83
-		value := len(frame) == 13 && frame[7] == 3 && frame[8] == 4
-		if frame[0] != 0x12 || frame[1] != 0x34 || frame[6] != 1 || !(exception || value) {
-			t.Fatalf("taken for an answer: % x", frame)
+		if err := c.start(&call{unit: 1, request: request, want: want}); err != nil {
+			t.Fatal(err)
+		}
+		close(asked)
+		<-c.ended
+		if delivered != 1 {
+			t.Fatalf("the call ended %d times", delivered)
 		}
 	})
 }

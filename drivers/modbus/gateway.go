@@ -4,57 +4,76 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// link is one connection, of whatever framing.
+// link is a connection on which one request is under way at a time: RTU over
+// TCP or a serial line. The caller waits for the answer.
 type link interface {
 	exchange(ctx context.Context, deadline time.Time, request []byte) ([]byte, error)
 	usable() bool
 	fail(err error) error
 }
 
-// gateway is one host and port, behind which one or many units answer. Units
-// share its connections in the order in which they ask.
+// gateway is one host and port, or one serial line, behind which one or many
+// units answer. Units share its connections in the order in which they ask.
+//
+// No goroutine waits for an answer: calls go from submit to a connection, and
+// from the connection's receiver to their own continuation.
 type gateway struct {
-	addr string
-	opts gatewayOptions
-	dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	wrap func(net.Conn) link
-	now  func() time.Time
-
-	turns chan struct{} // a token for every request that may be under way
+	addr   string
+	opts   gatewayOptions
+	dial   func(ctx context.Context) (net.Conn, error) // of MBAP connections
+	line   func(ctx context.Context) (link, error)     // of the others; nil where dial is set
+	now    func() time.Time                            // clock of backoffs
+	ctx    context.Context                             // ends with close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	due    atomic.Int64 // when sweep has something to do, Unix nanoseconds; 0 = never
 
 	mu       sync.Mutex
+	closed   bool
 	lanes    []*lane
+	waiting  fifo
+	flying   int // calls that hold a turn
+	govern   governor
+	trip     roundTrip
 	units    map[byte]int // sessions by unit
 	failures int          // connections in a row that came to nothing
 	retryAt  time.Time
 	lastErr  error
 	suspects map[byte]bool // units whose requests failed since the last success
+	probing  time.Time     // no further probe before
+	strict   bool          // it cannot bear a request while another is unanswered
 }
 
-// lane is the place of one connection.
+// lane is the place of one connection. Guarded by gateway.mu.
 type lane struct {
-	dialling chan struct{} // holds a token while somebody connects
-	link     link          // guarded by gateway.mu, as is busy
-	busy     int
+	conn    *conn
+	line    link
+	busy    int
+	dialing bool
+	late    int       // calls that have given up their turn
+	barred  time.Time // no attempt before: the gateway refused so many connections
 }
 
 type gatewayOptions struct {
-	connections int
-	pipeline    int
+	connections int // at most
+	least       int // from the start
+	pipeline    int // requests on one connection
 	minBackoff  time.Duration
 	maxBackoff  time.Duration
 }
 
 func newGateway(addr string, opts gatewayOptions) *gateway {
-	g := &gateway{addr: addr, opts: opts, units: make(map[byte]int), suspects: make(map[byte]bool), turns: make(chan struct{}, opts.connections*opts.pipeline)}
+	g := &gateway{addr: addr, opts: opts, units: make(map[byte]int), suspects: make(map[byte]bool), now: time.Now}
+	g.govern = newGovernor(opts.least*opts.pipeline, opts.connections*opts.pipeline)
+	g.ctx, g.cancel = context.WithCancel(context.Background())
 	for range opts.connections {
-		g.lanes = append(g.lanes, &lane{dialling: make(chan struct{}, 1)})
+		g.lanes = append(g.lanes, new(lane))
 	}
 	return g
 }
@@ -83,175 +102,293 @@ func (g *gateway) shared() bool {
 	return len(g.units) > 1
 }
 
+// condition tells how many connections are open and how many requests may be
+// under way.
+func (g *gateway) condition() (connections, parallel int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, ln := range g.lanes {
+		if ln.conn != nil || ln.line != nil {
+			connections++
+		}
+	}
+	return connections, g.govern.limit
+}
+
+// submit takes a call on. Its finish is called once, possibly before submit
+// returns.
+func (g *gateway) submit(cl *call) {
+	function, pdu, unit := cl.request, cl.request, byte(0)
+	if g.line != nil && len(function) > 3 {
+		unit, pdu = function[0], function[1:len(function)-2]
+	} else if len(function) > headerSize {
+		unit, pdu = function[6], function[headerSize:]
+	}
+	want, err := expect(unit, pdu)
+	if err != nil {
+		cl.finish(nil, err)
+		return
+	}
+	cl.want = want
+	g.mu.Lock()
+	switch wait := g.retryAt.Sub(g.now()); {
+	case g.closed:
+		err = errClosed
+	case wait > 0 && !g.connected():
+		err = &waitError{what: "gateway " + g.addr, wait: wait, err: g.lastErr}
+	default:
+		cl.state, cl.tries = callWaiting, 0
+		g.waiting.push(cl)
+	}
+	g.mu.Unlock()
+	if err != nil {
+		cl.finish(nil, err)
+		return
+	}
+	g.advance()
+}
+
+// connected reports whether any connection is open; g.mu is held.
+func (g *gateway) connected() bool {
+	for _, ln := range g.lanes {
+		if ln.conn != nil || ln.line != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// abandon takes a call back before its answer; finish is not called then. It
+// reports whether it could.
+func (g *gateway) abandon(cl *call) bool {
+	g.mu.Lock()
+	if cl.state == callWaiting {
+		defer g.mu.Unlock()
+		cl.state = callIdle
+		return g.waiting.remove(cl)
+	}
+	if cl.state == callFlying && cl.leave != nil {
+		cl.leave() // its exchange ends, and with it the call
+	}
+	if cl.state != callFlying || cl.lane.conn == nil || !cl.lane.conn.forget(cl) {
+		g.mu.Unlock()
+		return false
+	}
+	g.land(cl)
+	g.mu.Unlock()
+	g.advance()
+	return true
+}
+
+// advance sends what can be sent.
+func (g *gateway) advance() {
+	for {
+		g.mu.Lock()
+		cl, ln := g.next()
+		if cl == nil {
+			g.mu.Unlock()
+			return
+		}
+		now := time.Now()
+		cl.state, cl.lane, cl.overdue, cl.sent = callFlying, ln, false, now
+		cl.deadline = now.Add(cl.timeout)
+		g.flying++
+		ln.busy++
+		c, l := ln.conn, ln.line
+		g.remind(now.Add(min(cl.timeout, g.trip.patience(shortestPatience, cl.timeout))))
+		if l != nil {
+			var ctx context.Context
+			ctx, cl.leave = context.WithCancel(g.ctx)
+			g.work.Go(func() { g.exchange(ctx, l, cl) })
+			g.mu.Unlock()
+			continue
+		}
+		g.mu.Unlock()
+		if err := c.start(cl); err != nil {
+			g.landed(cl, nil, err)
+		}
+	}
+}
+
+// next returns a call that may be sent, and where; g.mu is held.
+func (g *gateway) next() (*call, *lane) {
+	if g.closed || g.waiting.empty() || g.flying >= g.govern.limit {
+		return nil, nil
+	}
+	depth := max(1, (g.govern.limit+len(g.lanes)-1)/len(g.lanes))
+	var best, cold *lane
+	for _, ln := range g.lanes {
+		switch {
+		case ln.dialing || g.now().Before(ln.barred):
+		case ln.conn == nil && ln.line == nil:
+			if cold == nil {
+				cold = ln
+			}
+		case best == nil || ln.busy < best.busy:
+			best = ln
+		}
+	}
+	if best != nil && best.busy < depth {
+		return g.waiting.pop(), best
+	}
+	if cold != nil && g.dialling() < g.govern.limit-g.flying {
+		cold.dialing = true
+		g.work.Go(func() { g.connect(cold) })
+	}
+	return nil, nil
+}
+
+func (g *gateway) dialling() (n int) {
+	for _, ln := range g.lanes {
+		if ln.dialing {
+			n++
+		}
+	}
+	return n
+}
+
+// connect opens a lane, then sends what waits, or tells those who wait that
+// it failed.
+func (g *gateway) connect(ln *lane) {
+	g.mu.Lock()
+	timeout := g.waiting.timeout()
+	g.mu.Unlock()
+	ctx, cancel := context.WithTimeout(g.ctx, timeout)
+	defer cancel()
+	var (
+		nc  net.Conn
+		l   link
+		err error
+	)
+	if g.line != nil {
+		l, err = g.line(ctx)
+	} else {
+		nc, err = g.dial(ctx)
+	}
+	g.mu.Lock()
+	ln.dialing = false
+	if err == nil && g.closed {
+		g.mu.Unlock()
+		if nc != nil {
+			_ = nc.Close()
+		} else {
+			_ = l.fail(errClosed)
+		}
+		return
+	}
+	var refused []*call
+	switch {
+	case err == nil && nc != nil:
+		ln.conn = newConn(nc, g.landed, func(c *conn, calls []*call, because error) { g.broke(ln, c, calls, because) })
+		g.waiting.markFresh()
+	case err == nil:
+		ln.line = l
+		g.waiting.markFresh()
+	case g.connected():
+		// It takes fewer connections than it was asked for.
+		ln.barred = g.now().Add(g.govern.pause)
+		g.govern.trouble(g.now())
+	default:
+		g.backOff(err)
+		refused = g.waiting.drain()
+	}
+	g.mu.Unlock()
+	for _, cl := range refused {
+		cl.finish(nil, fmt.Errorf("connect to %s: %w", g.addr, err))
+	}
+	g.advance()
+}
+
+// exchange is a call's way over a line.
+func (g *gateway) exchange(ctx context.Context, l link, cl *call) {
+	frame, err := l.exchange(ctx, cl.deadline, cl.request)
+	cl.leave()
+	g.landed(cl, frame, err)
+}
+
+// land takes a call out of flight; g.mu is held.
+func (g *gateway) land(cl *call) {
+	if cl.overdue {
+		cl.lane.late--
+	} else {
+		g.flying--
+		cl.lane.busy--
+	}
+	cl.state, cl.leave = callIdle, nil
+}
+
 // maxRepetitions is how often a request is sent again because the connection
 // that it was on had been closed, by the device or over another's answer.
 const maxRepetitions = 2
 
-// exchange sends one request, on a new connection where needed. A connection
-// that was closed meanwhile costs a repetition, no failure.
-func (g *gateway) exchange(ctx context.Context, unit byte, timeout time.Duration, request []byte) ([]byte, error) {
-	select {
-	case g.turns <- struct{}{}:
-	default:
-		select {
-		case g.turns <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+// landed accounts for the outcome of a call and hands it on.
+func (g *gateway) landed(cl *call, frame []byte, err error) {
+	now := time.Now()
+	g.mu.Lock()
+	fresh := cl.fresh
+	cl.fresh = false
+	g.land(cl)
+	g.settle(cl, now, frame, err)
+	again := err != nil && errors.Is(err, errClosed) && !fresh && cl.tries < maxRepetitions && !g.closed &&
+		(g.connected() || g.retryAt.Sub(g.now()) <= 0)
+	if again {
+		cl.tries++
+		cl.state = callWaiting
+		g.waiting.pushFront(cl)
 	}
-	defer func() { <-g.turns }()
-	// The clock of the request starts with its turn: a slow neighbour must
-	// not use it up.
-	deadline := time.Now().Add(timeout)
-	for try := 0; ; try++ {
-		ln, l, fresh, err := g.connect(ctx, deadline)
-		if err != nil {
-			return nil, err
-		}
-		frame, err := l.exchange(ctx, deadline, request)
-		g.settle(ctx, unit, ln, l, err)
-		if err != nil && errors.Is(err, errClosed) && !fresh && try < maxRepetitions && ctx.Err() == nil {
-			continue
-		}
-		return frame, err
+	more := !g.waiting.empty()
+	g.mu.Unlock()
+	if more {
+		g.advance()
+	}
+	if !again {
+		cl.finish(frame, err)
 	}
 }
 
-// connect returns a usable connection of the least busy lane, and whether it
-// was made just now.
-func (g *gateway) connect(ctx context.Context, deadline time.Time) (*lane, link, bool, error) {
+// broke accounts for the end of a connection: calls that were under way on it
+// are sent again elsewhere where they may.
+func (g *gateway) broke(ln *lane, c *conn, calls []*call, because error) {
 	g.mu.Lock()
-	ln := g.lanes[0]
-	for _, other := range g.lanes[1:] {
-		if other.busy < ln.busy {
-			ln = other
-		}
+	if ln.conn == c {
+		ln.conn = nil
 	}
-	ln.busy++
-	if ln.link != nil && ln.link.usable() {
-		defer g.mu.Unlock()
-		return ln, ln.link, false, nil
+	if len(calls) > 0 && g.flying > 1 && !g.closed {
+		g.govern.trouble(g.now())
 	}
 	g.mu.Unlock()
-
-	l, err := g.open(ctx, deadline, ln)
-	if err != nil {
-		g.mu.Lock()
-		ln.busy--
-		g.mu.Unlock()
-		return nil, nil, false, err
-	}
-	return ln, l, true, nil
-}
-
-// open connects a lane, or waits for whoever does so already.
-func (g *gateway) open(ctx context.Context, deadline time.Time, ln *lane) (link, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	select {
-	case ln.dialling <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("connect to %s: %w", g.addr, context.Cause(ctx))
-	}
-	defer func() { <-ln.dialling }()
-
-	g.mu.Lock()
-	if ln.link != nil && ln.link.usable() {
-		defer g.mu.Unlock()
-		return ln.link, nil
-	}
-	if wait := g.retryAt.Sub(g.now()); wait > 0 {
-		defer g.mu.Unlock()
-		return nil, &waitError{what: "gateway " + g.addr, wait: wait, err: g.lastErr}
-	}
-	g.mu.Unlock()
-
-	nc, err := g.dial(ctx, "tcp", g.addr)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err != nil {
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, ctx.Err()
+	for _, cl := range calls {
+		err := because
+		if !errors.Is(err, errClosed) {
+			err = fmt.Errorf("%w: %w", errClosed, because)
 		}
-		g.backOff(err)
-		return nil, fmt.Errorf("connect to %s: %w", g.addr, err)
+		g.landed(cl, nil, err)
 	}
-	ln.link = g.wrap(nc)
-	return ln.link, nil
+	g.advance()
 }
 
-// settle accounts for the outcome of a request. Whatever broke a connection
-// has closed it; silence closes it too, unless it is the silence of few among
-// many units: a transaction id keeps a late answer from being taken for
-// another's. In the same way a unit over whose answers connections break is
-// to blame itself until others fail with it; then the gateway is left in
-// peace for a while.
-func (g *gateway) settle(ctx context.Context, unit byte, ln *lane, l link, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	ln.busy--
-	switch {
-	case err == nil:
-		g.failures, g.lastErr, g.retryAt = 0, nil, time.Time{}
-		clear(g.suspects)
-		return
-	case ctx.Err() != nil:
-		return // the caller left; nothing is known of the device
-	}
-	g.suspects[unit] = true
-	all := len(g.suspects) >= min(len(g.units), 3)
-	if errors.Is(err, errSilent) && all {
-		_ = l.fail(fmt.Errorf("%w after silence", errClosed))
-		clear(g.suspects)
-	}
-	if !errors.Is(err, errSilent) && !l.usable() && all {
-		g.backOff(err)
-	}
-}
-
-// backOff puts off the next attempt to connect. The first failure after a
-// success is retried at once; g.mu is held.
-func (g *gateway) backOff(err error) {
-	g.lastErr = err
-	g.retryAt = g.now().Add(backoff(g.failures, g.opts.minBackoff, g.opts.maxBackoff))
-	g.failures++
-}
-
-// backoff returns how long to wait after n earlier failures: nothing, then
-// twice as long each time, with a jitter of a quarter so that a restarted
-// gateway is not stormed.
-func backoff(n int, shortest, longest time.Duration) time.Duration {
-	if n == 0 {
-		return 0
-	}
-	d := longest
-	if n < 16 {
-		d = min(shortest<<(n-1), longest)
-	}
-	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))
-}
-
-// close closes the connections; requests under way fail.
+// close ends the gateway: calls under way fail, and its goroutines end.
 func (g *gateway) close() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	g.closed = true
+	waiting := g.waiting.drain()
+	var conns []*conn
 	for _, ln := range g.lanes {
-		if ln.link != nil {
-			_ = ln.link.fail(errClosed)
-			ln.link = nil
+		if ln.conn != nil {
+			conns = append(conns, ln.conn)
+		}
+		if ln.line != nil {
+			_ = ln.line.fail(errClosed)
 		}
 	}
+	g.mu.Unlock()
+	g.cancel()
+	for _, cl := range waiting {
+		cl.finish(nil, errClosed)
+	}
+	for _, c := range conns {
+		c.fail(errClosed)
+		<-c.ended
+	}
+	g.work.Wait()
 }
-
-// waitError says that nothing was tried because the next attempt is due later.
-type waitError struct {
-	what string
-	wait time.Duration
-	err  error
-}
-
-func (e *waitError) Error() string {
-	return fmt.Sprintf("%s: %v; tried again in %v", e.what, e.err, e.wait.Round(100*time.Millisecond))
-}
-
-func (e *waitError) Unwrap() error { return e.err }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goburrow/modbus"
@@ -21,146 +22,178 @@ type session struct {
 	dev     drivers.Device
 	at      address
 	timeout time.Duration
-	client  modbus.Client
-	ctx     context.Context // of the Read under way; goburrow's Transporter takes none
-	closed  bool
+	groups  []groupPlan
+	courier *courier
 
-	unanswered int       // requests in a row without an answer that could be used
-	probeAt    time.Time // a unit that fails on a shared gateway is left alone until then
-	lastErr    error
+	mu     sync.Mutex
+	closed bool
+	health unit
+	idle   *reading   // kept for the next read
+	active []*reading // under way
 }
 
-func newSession(d *Driver, g *gateway, dev drivers.Device, at address) *session {
-	s := &session{driver: d, gateway: g, dev: dev, at: at, timeout: dev.Timeout}
+// groupPlan is how the points of a group are read.
+type groupPlan struct {
+	blocks []profile.Block
+	frames [][]byte // requests, by block
+	places []int    // of the profile's points among the group's; -1 for others'
+	points int
+}
+
+var (
+	_ drivers.Starter  = (*session)(nil)
+	_ drivers.Observer = (*session)(nil)
+)
+
+func newSession(d *Driver, g *gateway, dev drivers.Device, at address) (*session, error) {
+	s := &session{driver: d, gateway: g, dev: dev, at: at, timeout: dev.Timeout, courier: newCourier(at.framing(), at.unit)}
 	if s.timeout == 0 {
 		s.timeout = d.opts.Timeout
 	}
-	packager := tcpPackager(at.unit)
-	if at.scheme == schemeRTUOverTCP {
-		packager = rtuPackager(at.unit)
+	mb := dev.Profile.Modbus
+	for i, group := range dev.Profile.Groups() {
+		plan := groupPlan{blocks: mb.Blocks(i), places: make([]int, len(mb.Points)), points: len(group.Points)}
+		for p := range plan.places {
+			plan.places[p] = -1
+		}
+		for place, p := range group.Points {
+			plan.places[p] = place
+		}
+		for b := range plan.blocks {
+			frame, err := s.courier.frame(&plan.blocks[b])
+			if err != nil {
+				return nil, fmt.Errorf("device %s: %w", dev.ID, err)
+			}
+			plan.frames = append(plan.frames, frame)
+		}
+		s.groups = append(s.groups, plan)
 	}
-	s.client = modbus.NewClient2(packager, s)
-	return s
+	return s, nil
 }
 
-// Send implements goburrow's Transporter.
-func (s *session) Send(request []byte) ([]byte, error) {
-	return s.gateway.exchange(s.ctx, s.at.unit, s.timeout, request)
+// Condition implements drivers.Observer.
+func (s *session) Condition() drivers.Condition {
+	s.mu.Lock()
+	c := drivers.Condition{NextProbe: s.health.probeAt}
+	s.mu.Unlock()
+	c.Connections, c.Parallel = s.gateway.condition()
+	return c
 }
 
-// Close implements drivers.Session.
+// Close implements drivers.Session. Reads under way fail.
 func (s *session) Close() error {
-	if !s.closed {
-		s.closed = true
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	active := append([]*reading(nil), s.active...)
+	s.mu.Unlock()
+	for _, r := range active {
+		r.cancel(drivers.ErrClosed)
+	}
+	if !closed {
 		s.driver.release(s.at.key(), s.gateway, s.at.unit)
 	}
 	return nil
 }
 
-// Read implements drivers.Session. Blocks are read one after the other; once
-// the unit is silent or the connection gone, the rest is not tried.
+// Read implements drivers.Session.
 func (s *session) Read(ctx context.Context, group int) ([]meter.Reading, error) {
-	if s.closed {
-		err := fmt.Errorf("device %s: %w", s.dev.ID, drivers.ErrClosed)
-		return s.dev.Failed(group, time.Now().UTC(), meter.CommFailure, detail(err)), err
+	type result struct {
+		readings []meter.Reading
+		err      error
 	}
+	done := make(chan result, 1)
+	r := s.start(group, newReading(s), func(readings []meter.Reading, err error) { done <- result{readings, err} })
+	select {
+	case got := <-done:
+		return got.readings, got.err
+	case <-ctx.Done():
+	}
+	if r != nil {
+		r.cancel(ctx.Err())
+	}
+	got := <-done
+	return got.readings, got.err
+}
+
+// Start implements drivers.Starter.
+func (s *session) Start(group int, done func([]meter.Reading, error)) { s.start(group, nil, done) }
+
+// start begins a read, as r where it is given: such a read may be cancelled
+// and is not used again. It returns nil where no read could begin.
+func (s *session) start(group int, r *reading, done func([]meter.Reading, error)) *reading {
 	now := s.driver.opts.Now()
-	if wait := s.probeAt.Sub(now); wait > 0 {
-		err := fmt.Errorf("device %s: %w", s.dev.ID, &waitError{what: fmt.Sprintf("unit %d is left alone", s.at.unit), wait: wait, err: s.lastErr})
-		return s.dev.Failed(group, time.Now().UTC(), meter.CommFailure, detail(err)), err
+	s.mu.Lock()
+	err, probe := s.admit(now)
+	if err != nil {
+		s.mu.Unlock()
+		err = fmt.Errorf("device %s: %w", s.dev.ID, err)
+		done(s.dev.Failed(group, time.Now().UTC(), meter.CommFailure, detail(err)), err)
+		return nil
 	}
-	s.ctx = ctx
-	mb := s.dev.Profile.Modbus
-	points := s.dev.Profile.Groups()[group].Points
-	out := make([]meter.Reading, len(points))
-	place := make(map[int]int, len(points))
-	for i, p := range points {
-		place[p] = i
-	}
-	blocks := mb.Blocks(group)
-	var failed []error
-	gone := false
-	for i := range blocks {
-		b := &blocks[i]
-		var answer []byte
-		err := errSkipped
-		if !gone {
-			answer, err = s.block(b)
-		}
-		received := time.Now().UTC()
-		if err != nil {
-			if !errors.Is(err, errSkipped) {
-				err = s.explain(b, err)
-				failed = append(failed, err)
-				gone = !answered(err)
-			}
-			for _, p := range b.Points {
-				out[place[p]] = s.dev.FailedPoint(mb.Points[p].Quantity, received, flagsOf(err), detail(failed[len(failed)-1]))
-			}
-			continue
-		}
-		for _, p := range b.Points {
-			pt := &mb.Points[p]
-			raw := b.Bytes(answer, pt)
-			out[place[p]] = s.dev.Reading(pt.Quantity, pt.Side, pt.Decode(raw), received, received, raw)
+	if r == nil {
+		if r, s.idle = s.idle, nil; r == nil {
+			r = newReading(s)
+			r.again = true
 		}
 	}
-	return out, errors.Join(failed...)
+	s.active = append(s.active, r)
+	r.begin(group, probe, done)
+	s.mu.Unlock()
+	r.next()
+	return r
 }
 
-var errSkipped = errors.New("not tried after the failure before")
-
-// block reads one block.
-func (s *session) block(b *profile.Block) ([]byte, error) {
-	read := s.client.ReadHoldingRegisters
-	if b.Table == profile.Input {
-		read = s.client.ReadInputRegisters
+// admit says why no read may begin, or whether it is a probe; s.mu is held.
+func (s *session) admit(now time.Time) (reason error, probe bool) {
+	if s.closed {
+		return drivers.ErrClosed, false
 	}
-	answer, err := read(b.Address, b.Count)
-	s.observe(err)
-	return answer, err
+	if s.health.probeAt.IsZero() {
+		return nil, false
+	}
+	if err := s.health.suspended(s.at.unit, now); err != nil {
+		return err, false
+	}
+	if wait := s.gateway.mayProbe(now); wait > 0 {
+		return s.health.wait(s.at.unit, wait), false
+	}
+	return nil, true
 }
 
-// observe keeps a unit that does not answer, or over whose answers the
-// connection breaks, from holding up the others behind its gateway: after two
-// such requests it is probed at growing intervals only.
+// ended takes a read off the list; it may be used again.
+func (s *session) ended(r *reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, other := range s.active {
+		if other == r {
+			s.active = append(s.active[:i], s.active[i+1:]...)
+			if r.again {
+				s.idle = r
+			}
+			return
+		}
+	}
+}
+
+// observe tells the unit's health of a request's outcome.
 func (s *session) observe(err error) {
-	if err == nil || answered(err) {
-		s.unanswered, s.probeAt, s.lastErr = 0, time.Time{}, nil
+	now := s.driver.opts.Now()
+	healthy := err == nil || answered(err)
+	alone := !healthy && !s.gateway.shared()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if healthy && s.health.unanswered == 0 {
 		return
 	}
-	if !unitSilent(err) && !errors.Is(err, errGarbled) && !errors.Is(err, errClosed) {
-		return // the gateway could not be reached; that is not the unit's doing
-	}
-	var wait *waitError
-	if errors.As(err, &wait) {
-		return
-	}
-	s.unanswered++
-	s.lastErr = err
-	if s.unanswered >= 2 && s.gateway.shared() {
-		pause := backoff(s.unanswered-1, firstProbe, s.driver.opts.MaxBackoff)
-		s.probeAt = s.driver.opts.Now().Add(pause)
-	}
+	s.health.observe(err, now, alone, s.driver.opts.MaxBackoff)
 }
 
-// firstProbe is how long a unit is left alone when it stops answering.
-const firstProbe = 2 * time.Second
-
-// Exceptions by which a gateway says that the unit behind it did not answer.
-func unitSilent(err error) bool {
-	if errors.Is(err, errSilent) {
-		return true
-	}
-	var ex *modbus.ModbusError
-	return errors.As(err, &ex) && (ex.ExceptionCode == modbus.ExceptionCodeGatewayPathUnavailable ||
-		ex.ExceptionCode == modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond)
-}
-
-// answered reports whether err is the device's own refusal.
-func answered(err error) bool {
-	var ex *modbus.ModbusError
-	return errors.As(err, &ex) && !unitSilent(err)
+// data takes an answer to one of the session's requests apart.
+func (s *session) data(b *profile.Block, frame []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.courier.open(b, frame)
 }
 
 func flagsOf(err error) meter.Flags {
@@ -178,7 +211,7 @@ func (s *session) explain(b *profile.Block, err error) error {
 		wait *waitError
 	)
 	switch {
-	case errors.As(err, &wait):
+	case errors.As(err, &wait), errors.Is(err, drivers.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("device %s: %w", s.dev.ID, err)
 	case errors.Is(err, errSilent):
 		err = fmt.Errorf("unit %d: %w (%v)", s.at.unit, err, s.timeout)

@@ -23,8 +23,12 @@ func TestOnlyReadsOnTheWire(t *testing.T) {
 	d := New(Options{Timeout: 100 * time.Millisecond})
 	defer d.Close()
 	s := session1(t, d, testDevice(t, "m", "modbus://"+g.addr+"/5", testProfile(t, twoPoints))).(*session)
-	s.ctx = t.Context()
-	c := s.client
+	c := s.courier.client
+	send := func(frame []byte) error {
+		ended := make(chan error, 1)
+		s.gateway.submit(&call{unit: 5, request: frame, timeout: time.Second, finish: func(_ []byte, err error) { ended <- err }})
+		return <-ended
+	}
 	for name, write := range map[string]func() error{
 		"write single coil":        func() error { _, err := c.WriteSingleCoil(1, 0xFF00); return err },
 		"write multiple coils":     func() error { _, err := c.WriteMultipleCoils(1, 8, []byte{1}); return err },
@@ -33,18 +37,25 @@ func TestOnlyReadsOnTheWire(t *testing.T) {
 		"read and write":           func() error { _, err := c.ReadWriteMultipleRegisters(1, 1, 1, 1, []byte{0, 1}); return err },
 		"mask write":               func() error { _, err := c.MaskWriteRegister(1, 1, 1); return err },
 		"read FIFO":                func() error { _, err := c.ReadFIFOQueue(1); return err },
-		"frame past the packager":  func() error { _, err := s.Send([]byte{0, 1, 0, 0, 0, 6, 5, 6, 0, 1, 0, 1}); return err },
-		"frame of another length":  func() error { _, err := s.Send([]byte{0, 1, 0, 0, 0, 6, 5, 3, 0, 1}); return err },
+		"frame past the packager":  func() error { return send([]byte{0, 1, 0, 0, 0, 6, 5, 6, 0, 1, 0, 1}) },
+		"frame of another length":  func() error { return send([]byte{0, 1, 0, 0, 0, 6, 5, 3, 0, 1}) },
 	} {
 		if err := write(); !errors.Is(err, errRefused) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, _ = c.ReadCoils(1, 8)
-	_, _ = c.ReadDiscreteInputs(1, 8)
-	_, _ = c.ReadInputRegisters(1, 1)
-	if _, err := c.ReadHoldingRegisters(1, 1); err != nil {
-		t.Error(err)
+	for name, read := range map[string]func() ([]byte, error){
+		"coils":    func() ([]byte, error) { return c.ReadCoils(1, 8) },
+		"discrete": func() ([]byte, error) { return c.ReadDiscreteInputs(1, 8) },
+		"input":    func() ([]byte, error) { return c.ReadInputRegisters(1, 1) },
+		"holding":  func() ([]byte, error) { return c.ReadHoldingRegisters(1, 1) },
+	} {
+		if _, err := read(); !errors.Is(err, errNoAnswer) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := send(s.courier.request); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,0 +1,194 @@
+package modbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/goburrow/modbus"
+)
+
+// settle accounts for the outcome of a call; g.mu is held. Whatever broke a
+// connection has closed it; silence closes it too, unless it is the silence
+// of few among many units: a transaction id keeps a late answer from being
+// taken for another's. In the same way a unit over whose answers connections
+// break is to blame itself until others fail with it; then the gateway is
+// left in peace for a while.
+func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
+	if err == nil {
+		g.failures, g.lastErr, g.retryAt = 0, nil, time.Time{}
+		clear(g.suspects)
+		switch code := g.exception(frame); code {
+		case modbus.ExceptionCodeGatewayPathUnavailable, modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond:
+			return // it says nothing about the time of an answer
+		case modbus.ExceptionCodeServerDeviceBusy, modbus.ExceptionCodeAcknowledge:
+			if g.flying > 0 || cl.lane.late > 0 {
+				g.strict = true
+				g.govern.trouble(g.now())
+			}
+		}
+		g.trip.add(now.Sub(cl.sent))
+		g.govern.answered(now, !g.waiting.empty())
+		return
+	}
+	if ln := cl.lane; ln.line != nil && !ln.line.usable() {
+		ln.line = nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return // the caller left; nothing is known of the device
+	}
+	g.suspects[cl.unit] = true
+	all := len(g.suspects) >= min(len(g.units), 3)
+	silent := errors.Is(err, errSilent)
+	switch {
+	case silent && all:
+		if cl.lane.conn != nil {
+			cl.lane.conn.fail(fmt.Errorf("%w after silence", errClosed))
+			cl.lane.conn = nil
+		}
+		clear(g.suspects)
+	case silent && cl.lane.conn != nil && cl.lane.conn.torn():
+		// What comes next cannot be told from the missing rest.
+		cl.lane.conn.fail(fmt.Errorf("%w: half an answer, then silence", errGarbled))
+		cl.lane.conn = nil
+	case !silent && all && !errors.Is(err, errRefused):
+		g.backOff(err)
+	}
+}
+
+// exception returns the exception code of an answer, 0 where it is none.
+func (g *gateway) exception(frame []byte) byte {
+	at := 1
+	if g.line == nil {
+		at = headerSize
+	}
+	if len(frame) < at+2 || frame[at]&0x80 == 0 {
+		return 0
+	}
+	return frame[at+1]
+}
+
+// backOff puts off the next attempt to connect. The first failure after a
+// success is retried at once; g.mu is held.
+func (g *gateway) backOff(err error) {
+	g.lastErr = err
+	g.retryAt = g.now().Add(backoff(g.failures, g.opts.minBackoff, g.opts.maxBackoff))
+	g.failures++
+}
+
+// remind makes sweep look at the gateway at a moment; g.mu is held.
+func (g *gateway) remind(at time.Time) {
+	if t := at.UnixNano(); g.due.Load() == 0 || t < g.due.Load() {
+		g.due.Store(t)
+	}
+}
+
+// maxLate is how many calls of a connection may go without an answer while
+// others take their turns.
+const maxLate = 2
+
+// sweep ends calls whose time is over, and lets others overtake those that
+// are overdue: a transaction id tells their answers apart, and a silent unit
+// shall not cost its neighbours a timeout.
+func (g *gateway) sweep(now time.Time) {
+	if due := g.due.Load(); due == 0 || due > now.UnixNano() {
+		return
+	}
+	g.mu.Lock()
+	g.due.Store(0)
+	var expired []*call
+	patience := g.trip.patience(shortestPatience, g.opts.maxBackoff)
+	for _, ln := range g.lanes {
+		if ln.conn == nil {
+			continue
+		}
+		for _, cl := range ln.conn.outstanding() {
+			switch age := now.Sub(cl.sent); {
+			case !now.Before(cl.deadline):
+				if ln.conn.forget(cl) {
+					expired = append(expired, cl)
+				}
+				continue
+			case !cl.overdue && !g.strict && age >= patience && ln.late < maxLate:
+				cl.overdue = true
+				ln.late++
+				ln.busy--
+				g.flying--
+			case !cl.overdue && !g.strict && age < patience:
+				g.remind(cl.sent.Add(patience))
+			}
+			g.remind(cl.deadline)
+		}
+	}
+	g.mu.Unlock()
+	for _, cl := range expired {
+		g.landed(cl, nil, errSilent)
+	}
+	g.advance()
+}
+
+// mayProbe reports whether a unit that does not answer may be tried now. What
+// probes cost the gateway stays below a tenth of its time.
+func (g *gateway) mayProbe(now time.Time) (wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if wait = g.probing.Sub(now); wait <= 0 {
+		g.probing = now.Add(longestProbe) // until its outcome is known
+	}
+	return wait
+}
+
+const (
+	probeShare   = 9 // times as long as the last probe took, until the next
+	longestProbe = 10 * time.Second
+)
+
+// probed says how a probe ended.
+func (g *gateway) probed(now time.Time, took time.Duration, answered bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.probing = now
+	if !answered {
+		g.probing = now.Add(probeShare * took)
+	}
+}
+
+// patience is how long an answer to a probe is waited for.
+func (g *gateway) patience(most time.Duration) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.trip.patience(shortestProbe, most)
+}
+
+// backoff returns how long to wait after n earlier failures: nothing, then
+// twice as long each time, with a jitter of a quarter so that a restarted
+// gateway is not stormed.
+func backoff(n int, shortest, longest time.Duration) time.Duration {
+	if n == 0 {
+		return 0
+	}
+	d := longest
+	if n < 16 {
+		d = min(shortest<<(n-1), longest)
+	}
+	return jitter(d)
+}
+
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))
+}
+
+// waitError says that nothing was tried because the next attempt is due later.
+type waitError struct {
+	what string
+	wait time.Duration
+	err  error
+}
+
+func (e *waitError) Error() string {
+	return fmt.Sprintf("%s: %v; tried again in %v", e.what, e.err, e.wait.Round(100*time.Millisecond))
+}
+
+func (e *waitError) Unwrap() error { return e.err }
