@@ -1,146 +1,66 @@
 package modbus
 
 import (
-	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"sync"
 	"syscall"
 	"time"
 )
 
-// rtuConn carries RTU frames in a TCP connection, as serial servers do. RTU
-// has no transaction id: one request is under way at a time, what lies in the
-// connection before it is thrown away, and the connection does not survive
-// any failure, silence included. What remains is an answer that arrives
-// doubled after its request was answered and after the next was sent: to the
-// same unit, function and count it cannot be told from the right one.
-type rtuConn struct {
-	nc net.Conn
+// Sizes of RTU frames (Modbus over Serial Line 1.02, 2.5.1).
+const (
+	maxRTU       = 256
+	requestRTU   = 8   // unit, function, address, count and checksum
+	exceptionRTU = 5   // unit, function, code and checksum
+	maxRTUBytes  = 250 // of data in an answer
+)
 
-	busy sync.Mutex // held through an exchange
+// rtuOverTCP is the timing of RTU frames in a TCP connection. The serial
+// server keeps the silence between frames on the wire; ours is for what the
+// network delivers late.
+func rtuOverTCP() timing { return timing{after: 50 * time.Millisecond} }
 
-	mu  sync.Mutex
-	err error
+// newRTUConn carries RTU frames in a TCP connection, as serial servers do.
+// The ledger outlives the connection: a serial server may pass on to the next
+// one what a device says late.
+func newRTUConn(nc net.Conn, ledger *ledger) *rtuLink { return newRTULink(nc, rtuOverTCP(), ledger) }
+
+// expectRTU takes a reading request apart.
+func expectRTU(request []byte) (expected, error) {
+	if len(request) != requestRTU {
+		return expected{}, errRefused
+	}
+	return expect(request[0], request[1:len(request)-2])
 }
 
-func newRTUConn(nc net.Conn) *rtuConn { return &rtuConn{nc: nc} }
-
-func (c *rtuConn) exchange(ctx context.Context, deadline time.Time, request []byte) ([]byte, error) {
-	want, err := expect(request[0], request[1:len(request)-2])
-	if err != nil {
-		return nil, err
+// rtuLength returns the size of the frame that begins buf, 0 while that
+// cannot be told, or an error where no answer to a reading request begins so.
+func rtuLength(buf []byte) (int, error) {
+	if len(buf) < 2 {
+		return 0, nil
 	}
-	c.busy.Lock()
-	defer c.busy.Unlock()
-	c.mu.Lock()
-	broken := c.err
-	c.mu.Unlock()
-	if broken != nil {
-		return nil, broken
+	switch function := buf[1]; {
+	case reads(function&^0x80) && function&0x80 != 0:
+		return exceptionRTU, nil
+	case !reads(function):
+		return 0, fmt.Errorf("%w: an answer with function %d", errGarbled, function)
 	}
-	if err := c.nc.SetDeadline(deadline); err != nil {
-		return nil, c.fail(fmt.Errorf("%w: %w", errClosed, err))
+	if len(buf) < 3 {
+		return 0, nil
 	}
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(interrupted)
-		_ = c.nc.SetDeadline(time.Unix(1, 0))
-	})
-	defer func() {
-		if !stop() {
-			<-interrupted
-		}
-	}()
-	if err := c.drain(); err != nil {
-		return nil, c.fail(fmt.Errorf("%w by the device: %w", errClosed, err))
+	if buf[2] > maxRTUBytes {
+		return 0, fmt.Errorf("%w: %d bytes announced, where at most %d are possible", errGarbled, buf[2], maxRTUBytes)
 	}
-	if _, err := c.nc.Write(request); err != nil {
-		return nil, c.fail(fmt.Errorf("%w while sending: %w", errClosed, err))
-	}
-	frame, err := c.receive()
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = errSilent
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return nil, c.fail(err)
-	case err != nil:
-		return nil, c.fail(err)
-	}
-	if err := checkCRC(frame); err != nil {
-		return nil, c.fail(err)
-	}
-	if err := want.check(frame[0], frame[1:len(frame)-2]); err != nil {
-		return nil, c.fail(err)
-	}
-	return frame, nil
+	return 5 + int(buf[2]), nil
 }
 
-// receive reads one frame: its length follows from function and byte count.
-func (c *rtuConn) receive() ([]byte, error) {
-	var buf [256]byte
-	have, size := 0, 5 // the shortest frame is an exception
-	for have < size {
-		n, err := c.nc.Read(buf[have:size])
-		have += n
-		if have >= 3 && buf[1]&0x80 == 0 {
-			size = min(5+int(buf[2]), len(buf))
-		}
-		if n == 0 && err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return nil, err //nolint:wrapcheck // the caller tells a quiet line by it
-			}
-			return nil, fmt.Errorf("%w by the device: %w", errClosed, err)
-		}
-	}
-	frame := make([]byte, size)
-	copy(frame, buf[:size])
-	return frame, nil
-}
-
-// drain throws away what lies in the connection, without waiting.
-func (c *rtuConn) drain() error {
-	sc, ok := c.nc.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("look at the connection: %w", err)
-	}
-	var buf [256]byte
-	var readErr error
-	err = raw.Read(func(fd uintptr) bool {
-		for range 64 {
-			n, err := syscall.Read(int(fd), buf[:])
-			switch {
-			case errors.Is(err, syscall.EINTR):
-				continue
-			case errors.Is(err, syscall.EAGAIN):
-				return true
-			case err != nil:
-				readErr = err
-				return true
-			case n == 0:
-				readErr = errors.New("end of stream")
-				return true
-			}
-		}
-		readErr = errors.New("it never stops sending")
-		return true
-	})
-	return errors.Join(err, readErr)
-}
-
-// checkCRC verifies the checksum of an RTU frame (Modbus over Serial Line
-// 1.02, 6.2.2): polynomial 0xA001, low byte first.
-func checkCRC(frame []byte) error {
+// crc16 is the checksum of an RTU frame (Modbus over Serial Line 1.02, 6.2.2):
+// polynomial 0xA001.
+func crc16(frame []byte) uint16 {
 	crc := uint16(0xFFFF)
-	for _, b := range frame[:len(frame)-2] {
+	for _, b := range frame {
 		crc ^= uint16(b)
 		for range 8 {
 			if crc&1 != 0 {
@@ -150,24 +70,53 @@ func checkCRC(frame []byte) error {
 			}
 		}
 	}
-	if got := uint16(frame[len(frame)-2]) | uint16(frame[len(frame)-1])<<8; got != crc {
+	return crc
+}
+
+// checkCRC verifies the checksum that ends a frame, low byte first.
+func checkCRC(frame []byte) error {
+	crc := crc16(frame[:len(frame)-2])
+	if got := binary.LittleEndian.Uint16(frame[len(frame)-2:]); got != crc {
 		return fmt.Errorf("%w: checksum %#04x instead of %#04x", errGarbled, got, crc)
 	}
 	return nil
 }
 
-func (c *rtuConn) usable() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err == nil
-}
-
-func (c *rtuConn) fail(err error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-		_ = c.nc.Close()
+// drain throws away what lies in a stream, without waiting, and returns how
+// many bytes that were. Streams without a descriptor have nothing to drain.
+func drain(s stream) (int, error) {
+	sc, ok := s.(syscall.Conn)
+	if !ok {
+		return 0, nil
 	}
-	return err
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("look at the line: %w", err)
+	}
+	var buf [maxRTU]byte
+	var readErr error
+	total := 0
+	err = raw.Control(func(fd uintptr) {
+		for range 64 {
+			n, err := syscall.Read(int(fd), buf[:])
+			switch {
+			case errors.Is(err, syscall.EINTR):
+				continue
+			case errors.Is(err, syscall.EAGAIN):
+				return
+			case err != nil:
+				readErr = err
+				return
+			case n == 0:
+				readErr = errors.New("end of stream")
+				return
+			}
+			total += n
+			if n < len(buf) {
+				return
+			}
+		}
+		readErr = errors.New("it never stops sending")
+	})
+	return total, errors.Join(err, readErr)
 }

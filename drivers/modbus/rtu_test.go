@@ -141,17 +141,15 @@ func TestRTULies(t *testing.T) {
 	}
 }
 
-// TestRTULateAnswer: after a silence the connection is made anew, so that the
-// late answer has nowhere to arrive.
+// TestRTULateAnswer lets a unit answer late, and go on in the order in which it
+// was asked: the late answer is nobody's, and the connection stays.
 func TestRTULateAnswer(t *testing.T) {
 	var late atomic.Bool
-	var sent sync.WaitGroup
 	addr := rtuLine(t, func(c net.Conn, _, a []byte) {
 		if late.Swap(false) {
 			a[4] = 0xEE
 			a = withCRC(a[:len(a)-2])
-			sent.Go(func() { time.Sleep(120 * time.Millisecond); _, _ = c.Write(a) })
-			return
+			time.Sleep(120 * time.Millisecond)
 		}
 		_, _ = c.Write(a)
 	})
@@ -171,5 +169,4 @@ func TestRTULateAnswer(t *testing.T) {
 			time.Sleep(4 * time.Millisecond)
 		}
 	}
-	sent.Wait()
 }
