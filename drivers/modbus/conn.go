@@ -30,6 +30,7 @@ type conn struct {
 	pending []*call
 	last    uint16 // transaction id given last
 	err     error  // set once, when the connection can no longer be used
+	dead    atomic.Bool
 	stale   uint64 // answers dropped because nobody waits for them
 
 	// Of the sender, under mu.
@@ -291,6 +292,7 @@ func (c *conn) fail(err error) {
 	first := c.err == nil
 	if first {
 		c.err = err
+		c.dead.Store(true)
 	}
 	c.mu.Unlock()
 	if !first {
@@ -307,8 +309,4 @@ func (c *conn) fail(err error) {
 }
 
 // usable reports whether requests can be sent.
-func (c *conn) usable() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err == nil
-}
+func (c *conn) usable() bool { return !c.dead.Load() }

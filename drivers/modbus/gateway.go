@@ -218,6 +218,9 @@ func (g *gateway) next() (*call, *lane) {
 	depth := max(1, (g.govern.limit+len(g.lanes)-1)/len(g.lanes))
 	var best, cold *lane
 	for _, ln := range g.lanes {
+		if ln.conn != nil && !ln.conn.usable() {
+			ln.conn = nil // what was under way on it comes back by broke
+		}
 		switch {
 		case ln.dialing || g.now().Before(ln.barred):
 		case ln.conn == nil && ln.line == nil:
