@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -79,17 +80,25 @@ func listPlugins(w io.Writer, list []detect.PluginStatus, asJSON bool) error {
 
 func newPluginsServe() *cobra.Command {
 	return &cobra.Command{
-		Use:   "serve",
+		Use:   "serve [NAME…]",
 		Short: "Serve the built-in detectors to the host that started this process",
 		Long: `The program starts itself with this command to run the built-in detectors in a
-process of their own. It is of no use in a terminal.`,
+process of their own; with names, only those. It is of no use in a terminal.`,
 		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			sdk.Serve(builtin.Detectors()...)
+		RunE: func(_ *cobra.Command, args []string) error {
+			sdk.Serve(builtIn(args)...)
 			return nil
 		},
 	}
+}
+
+// builtIn returns the built-in detectors of the given names, all without any.
+func builtIn(names []string) []sdk.Detector {
+	all := builtin.Detectors()
+	if len(names) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(d sdk.Detector) bool { return !slices.Contains(names, d.Describe().Name) })
 }
 
 // loadOrDefault loads the configuration, or the defaults where no file is given.

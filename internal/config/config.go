@@ -77,8 +77,9 @@ type Cases struct {
 	Policy    string  `yaml:"policy"`
 }
 
-// Plugins names the third-party detectors that may run.
+// Plugins names the detectors that may run.
 type Plugins struct {
+	BuiltIn    []string      `yaml:"built_in"` // all where absent, none where empty
 	ThirdParty []Plugin      `yaml:"third_party"`
 	Timeout    time.Duration `yaml:"timeout"` // deadline of one detector's run
 }

@@ -3,9 +3,11 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -25,8 +27,11 @@ func LaunchDetectors(ctx context.Context, cfg *config.Config, builtIn []string, 
 		builtIn = []string{self, "plugins", "serve"}
 	}
 	launch := detect.LaunchConfig{
-		BuiltIn: detect.Command{Path: builtIn[0], Args: builtIn[1:]},
+		BuiltIn: detect.Command{Path: builtIn[0], Args: slices.Concat(builtIn[1:], cfg.Plugins.BuiltIn)},
 		Timeout: cfg.Plugins.Timeout, Logger: log, Metrics: metrics,
+	}
+	if cfg.Plugins.BuiltIn != nil && len(cfg.Plugins.BuiltIn) == 0 {
+		launch.BuiltIn = detect.Command{}
 	}
 	for _, p := range cfg.Plugins.ThirdParty {
 		third := detect.ThirdParty{Name: p.Name, Path: p.Path, SHA256: p.SHA256}
@@ -43,7 +48,26 @@ func LaunchDetectors(ctx context.Context, cfg *config.Config, builtIn []string, 
 	if err != nil {
 		return nil, fmt.Errorf("detectors: %w", err)
 	}
+	if err := knownDetectors(plugins.Status(), cfg.Plugins.BuiltIn); err != nil {
+		return nil, errors.Join(err, plugins.Close())
+	}
 	return plugins, nil
+}
+
+// knownDetectors refuses names of built-in detectors that there are not.
+func knownDetectors(served []detect.PluginStatus, names []string) error {
+	var there []string
+	for _, s := range served {
+		if s.BuiltIn {
+			there = append(there, s.Name)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(there, name) {
+			return fmt.Errorf("plugins.built_in: there is no built-in detector %q; leave the key out for all of them, or take names that `gridwarden plugins list` prints", name)
+		}
+	}
+	return nil
 }
 
 // openDetectors starts the detectors.
