@@ -13,8 +13,9 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// Sink takes readings. The slice is the sink's to keep. An error makes the
-// poller offer the same readings again; a sink must bear seeing some twice.
+// Sink takes readings. It must not use the slice after it returned: the
+// poller fills it again. An error makes the poller offer the same readings
+// again; a sink must bear seeing some twice.
 type Sink func(context.Context, []meter.Reading) error
 
 // Config is what a Poller needs.
@@ -27,11 +28,16 @@ type Config struct {
 	Metrics prometheus.Registerer // none where nil
 	Now     func() time.Time      // clock of schedules and status; time.Now where nil
 
-	Slot        time.Duration // devices that are due wake together; 20 ms where zero
-	FlushEvery  time.Duration // readings wait so long for company; 50 ms where zero
+	Slot        time.Duration // turns that are due wake together; 20 ms where zero
+	Ramp        int           // devices of which no connection is known that are tried in one slot; 200 where zero
+	FlushEvery  time.Duration // readings wait so long for company; 100 ms where zero
 	BatchSize   int           // or until so many are there; 4,096 where zero
 	MaxBuffered int           // readings waiting for the sink before reading stops; 100,000 where zero
 	Grace       time.Duration // for the last readings after Run's context ended; 700 ms where zero
+
+	// Continuous reads every group again as soon as it was read, whatever its
+	// interval: for measurements of what the path can carry.
+	Continuous bool
 }
 
 func (c *Config) setDefaults() {
@@ -44,8 +50,11 @@ func (c *Config) setDefaults() {
 	if c.Slot == 0 {
 		c.Slot = 20 * time.Millisecond
 	}
+	if c.Ramp == 0 {
+		c.Ramp = 200
+	}
 	if c.FlushEvery == 0 {
-		c.FlushEvery = 50 * time.Millisecond
+		c.FlushEvery = 100 * time.Millisecond
 	}
 	if c.BatchSize == 0 {
 		c.BatchSize = 4096
@@ -58,18 +67,23 @@ func (c *Config) setDefaults() {
 	}
 }
 
-// check validates the devices against each other and by their drivers.
+// check validates what is not about single devices, then the devices.
 func (c *Config) check() error {
-	var list []error
 	if c.Sink == nil || c.Drivers == nil {
-		list = append(list, errors.New("poll: Sink and Drivers must be set"))
+		return errors.New("poll: Sink and Drivers must be set")
 	}
-	seen := make(map[string]bool, len(c.Devices))
-	for i := range c.Devices {
-		d := &c.Devices[i]
+	return checkDevices(c.Devices, c.Drivers)
+}
+
+// checkDevices validates devices against each other and by their drivers.
+func checkDevices(devices []drivers.Device, registry *drivers.Registry) error {
+	var list []error
+	seen := make(map[string]bool, len(devices))
+	for i := range devices {
+		d := &devices[i]
 		switch {
 		case d.ID == "":
-			list = append(list, fmt.Errorf("device %d of %d has no id; give it one", i+1, len(c.Devices)))
+			list = append(list, fmt.Errorf("device %d of %d has no id; give it one", i+1, len(devices)))
 			continue
 		case seen[d.ID]:
 			list = append(list, fmt.Errorf("device %s is listed twice; keep one or rename it", d.ID))
@@ -79,18 +93,24 @@ func (c *Config) check() error {
 		case d.URL == nil:
 			list = append(list, fmt.Errorf("device %s has no URL; write one such as modbus://host:port/unit", d.ID))
 			continue
-		}
-		seen[d.ID] = true
-		if c.Drivers == nil {
+		case d.Profile == nil:
+			list = append(list, fmt.Errorf("device %s has no profile; name one", d.ID))
 			continue
 		}
-		drv, err := c.Drivers.For(d.URL)
+		seen[d.ID] = true
+		drv, err := registry.For(d.URL)
 		if err != nil {
 			list = append(list, fmt.Errorf("device %s: %w", d.ID, err))
 			continue
 		}
 		if err := drv.Check(*d); err != nil {
 			list = append(list, err)
+			continue
+		}
+		for g, group := range d.Profile.Groups() {
+			if every := d.GroupInterval(g); group.Name != "" && (every < drivers.MinInterval || every > drivers.MaxInterval) {
+				list = append(list, fmt.Errorf("device %s: interval %v of group %s; it must be from %v to %v", d.ID, every, group.Name, drivers.MinInterval, drivers.MaxInterval))
+			}
 		}
 	}
 	return errors.Join(list...)

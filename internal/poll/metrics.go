@@ -2,6 +2,7 @@ package poll
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,69 +10,123 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// metrics holds the collectors with their labels resolved: looking labels up
-// for every poll would cost more than counting.
-type metrics struct {
+// counters are kept as plain numbers, which Totals, Since and the metrics
+// read; a poll adds to them without a lock or a look-up.
+type counters struct {
 	late     prometheus.Histogram
 	byDriver map[string]*driverCounters
-	quality  [meter.Good + 1]prometheus.Counter
+	quality  [meter.Good + 1]atomic.Uint64
+	list     []prometheus.Collector
 }
 
-type driverCounters struct{ ok, failed, missed prometheus.Counter }
+// driverCounters count the polls and readings of one driver.
+type driverCounters struct {
+	name                       string
+	ok, failed, missed         atomic.Uint64
+	readings                   atomic.Uint64
+	backfills, failedBackfills atomic.Uint64
+	backfilled                 atomic.Uint64
+}
 
-func newMetrics(reg prometheus.Registerer, driverNames []string) (*metrics, error) {
-	polls := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gridwarden_polls_total", Help: "Polls by driver and result: ok, failed, or missed because the device was still being read.",
-	}, []string{"driver", "result"})
-	readings := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gridwarden_readings_total", Help: "Readings delivered by drivers, by quality.",
-	}, []string{"quality"})
-	m := &metrics{
+func newCounters(driverNames []string) *counters {
+	c := &counters{
 		late: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "gridwarden_poll_lateness_seconds", Help: "How long after its turn a poll began.",
 			Buckets: []float64{.005, .01, .02, .05, .1, .25, .5, 1, 2.5, 10},
 		}),
 		byDriver: make(map[string]*driverCounters),
 	}
+	c.list = []prometheus.Collector{c.late}
+	counter := func(name, help string, labels prometheus.Labels, n *atomic.Uint64) {
+		c.list = append(c.list, prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels},
+			func() float64 { return float64(n.Load()) }))
+	}
 	for _, name := range driverNames {
-		m.byDriver[name] = &driverCounters{
-			polls.WithLabelValues(name, "ok"), polls.WithLabelValues(name, "failed"), polls.WithLabelValues(name, "missed"),
+		d := &driverCounters{name: name}
+		c.byDriver[name] = d
+		for result, n := range map[string]*atomic.Uint64{"ok": &d.ok, "failed": &d.failed, "missed": &d.missed} {
+			counter("gridwarden_polls_total", "Polls by driver and result: ok, failed, or missed because the device was still being read.",
+				prometheus.Labels{"driver": name, "result": result}, n)
 		}
+		for result, n := range map[string]*atomic.Uint64{"ok": &d.backfills, "failed": &d.failedBackfills} {
+			counter("gridwarden_backfills_total", "Gaps asked of devices' histories after an outage, by driver and result.",
+				prometheus.Labels{"driver": name, "result": result}, n)
+		}
+		counter("gridwarden_backfilled_readings_total", "Readings that devices' histories gave for gaps.",
+			prometheus.Labels{"driver": name}, &d.backfilled)
 	}
 	for q := meter.Bad; q <= meter.Good; q++ {
-		m.quality[q] = readings.WithLabelValues(q.String())
+		counter("gridwarden_readings_total", "Readings delivered by drivers, by quality.", prometheus.Labels{"quality": q.String()}, &c.quality[q])
 	}
+	return c
+}
+
+// register shows the counters to reg, which may be nil.
+func (c *counters) register(reg prometheus.Registerer) error {
 	if reg == nil {
-		return m, nil
+		return nil
 	}
-	for _, c := range []prometheus.Collector{polls, readings, m.late} {
-		if err := reg.Register(c); err != nil {
-			return nil, fmt.Errorf("register poll metrics: %w", err)
+	for _, m := range c.list {
+		if err := reg.Register(m); err != nil {
+			return fmt.Errorf("register poll metrics: %w", err)
 		}
 	}
-	return m, nil
+	return nil
 }
 
-func (m *metrics) lateness(d time.Duration) { m.late.Observe(d.Seconds()) }
+func (c *counters) lateness(d time.Duration) { c.late.Observe(d.Seconds()) }
 
-func (m *metrics) polled(driver string, ok bool) {
-	if ok {
-		m.byDriver[driver].ok.Inc()
-	} else {
-		m.byDriver[driver].failed.Inc()
-	}
-}
-
-func (m *metrics) missed(driver string, n int) { m.byDriver[driver].missed.Add(float64(n)) }
-
-func (m *metrics) delivered(list []meter.Reading) {
-	var n [meter.Good + 1]int
+// delivered counts readings by quality.
+func (c *counters) delivered(d *driverCounters, list []meter.Reading) {
+	d.readings.Add(uint64(len(list)))
+	var n [meter.Good + 1]uint64
 	for i := range list {
 		n[min(list[i].Quality, meter.Good)]++
 	}
-	for q, count := range n {
-		if count > 0 {
-			m.quality[q].Add(float64(count))
+	for q := range n {
+		if n[q] > 0 {
+			c.quality[q].Add(n[q])
 		}
 	}
+}
+
+// Totals counts turns. Due is the sum of the others: a turn counts once its
+// outcome is known.
+type Totals struct {
+	Due, OK, Failed, Missed uint64
+	Readings                uint64 // of polls, subscriptions and back-fills, whatever their quality
+}
+
+func (t Totals) minus(u Totals) Totals {
+	return Totals{t.Due - u.Due, t.OK - u.OK, t.Failed - u.Failed, t.Missed - u.Missed, t.Readings - u.Readings}
+}
+
+// Mark is a moment from which Since counts.
+type Mark struct {
+	at     time.Time
+	totals map[string]Totals
+}
+
+// Totals returns the counts by driver since Run began.
+func (p *Poller) Totals() map[string]Totals {
+	out := make(map[string]Totals, len(p.counters.byDriver))
+	for name, c := range p.counters.byDriver {
+		t := Totals{OK: c.ok.Load(), Failed: c.failed.Load(), Missed: c.missed.Load(), Readings: c.readings.Load()}
+		t.Due = t.OK + t.Failed + t.Missed
+		out[name] = t
+	}
+	return out
+}
+
+// Mark remembers the counts of now.
+func (p *Poller) Mark() Mark { return Mark{at: p.cfg.Now(), totals: p.Totals()} }
+
+// Since returns the counts by driver since m and how long ago that was.
+func (p *Poller) Since(m Mark) (map[string]Totals, time.Duration) {
+	out := p.Totals()
+	for name, totals := range out {
+		out[name] = totals.minus(m.totals[name])
+	}
+	return out, p.cfg.Now().Sub(m.at)
 }

@@ -5,14 +5,20 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// outbox gathers readings and hands them to the sink in batches, in order,
-// one batch at a time. A batch that the sink refuses is offered again until
-// it is taken. While more than max readings wait, add blocks.
+// spareChunks is how many emptied chunks are kept for use again: one to fill
+// while another is with the sink, and one for a burst.
+const spareChunks = 2
+
+// outbox gathers readings in chunks of one batch and hands them to the sink
+// in order, one batch at a time. A batch that the sink refuses is offered
+// again until it is taken. A reading is copied once, into its chunk, and a
+// chunk that the sink has taken is filled again.
 type outbox struct {
 	sink  Sink
 	log   *slog.Logger
@@ -21,59 +27,120 @@ type outbox struct {
 	max   int
 
 	mu      sync.Mutex
-	waiting []meter.Reading
-	full    chan struct{} // a token when size is reached: send now
-	taken   chan struct{} // closed and renewed whenever the sink took some
+	filling []meter.Reading   // the chunk that is being filled; nil before the first reading
+	full    [][]meter.Reading // before it, oldest first
+	spare   [][]meter.Reading
+	waiting int           // readings in full and filling
+	ready   chan struct{} // a token when a batch is there: send now
+	taken   chan struct{} // closed whenever the sink took some; nil while nobody waits
+
+	backlog atomic.Int64 // readings that the sink has not taken, with those that it is offered now
 }
 
 func newOutbox(cfg *Config) *outbox {
 	return &outbox{
 		sink: cfg.Sink, log: cfg.Logger, every: cfg.FlushEvery, size: cfg.BatchSize, max: cfg.MaxBuffered,
-		full: make(chan struct{}, 1), taken: make(chan struct{}),
+		ready: make(chan struct{}, 1),
 	}
 }
 
-// add takes readings in. It blocks while the sink is too far behind, at most
-// until ctx ends; what is being added is kept even then.
-func (o *outbox) add(ctx context.Context, list []meter.Reading) {
+// add takes readings in. It never blocks: whoever is about to read asks
+// stalled first.
+func (o *outbox) add(list []meter.Reading) {
 	o.mu.Lock()
-	for len(o.waiting) >= o.max && ctx.Err() == nil {
+	o.put(list)
+	ready := o.waiting >= o.size
+	o.mu.Unlock()
+	if ready {
+		select {
+		case o.ready <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// put copies list into chunks; o.mu is held.
+func (o *outbox) put(list []meter.Reading) {
+	o.waiting += len(list)
+	o.backlog.Add(int64(len(list)))
+	for len(list) > 0 {
+		if len(o.filling) == cap(o.filling) {
+			if len(o.filling) > 0 {
+				o.full = append(o.full, o.filling)
+			}
+			o.filling = o.chunk()
+		}
+		n := min(len(list), cap(o.filling)-len(o.filling))
+		o.filling = append(o.filling, list[:n]...)
+		list = list[n:]
+	}
+}
+
+// chunk returns an empty chunk; o.mu is held.
+func (o *outbox) chunk() []meter.Reading {
+	if n := len(o.spare); n > 0 {
+		c := o.spare[n-1]
+		o.spare = o.spare[:n-1]
+		return c
+	}
+	return make([]meter.Reading, 0, o.size)
+}
+
+// stalled reports whether so much waits for the sink that nothing should be
+// read for now.
+func (o *outbox) stalled() bool { return o.backlog.Load() >= int64(o.max) }
+
+// await waits until the sink is not too far behind, at most until ctx ends.
+func (o *outbox) await(ctx context.Context) {
+	for ctx.Err() == nil {
+		o.mu.Lock()
+		if !o.stalled() {
+			o.mu.Unlock()
+			return
+		}
+		if o.taken == nil {
+			o.taken = make(chan struct{})
+		}
 		taken := o.taken
 		o.mu.Unlock()
 		select {
 		case <-taken:
 		case <-ctx.Done():
 		}
-		o.mu.Lock()
-	}
-	o.waiting = append(o.waiting, list...)
-	n := len(o.waiting)
-	o.mu.Unlock()
-	if n >= o.size {
-		select {
-		case o.full <- struct{}{}:
-		default:
-		}
 	}
 }
 
-// take removes up to size readings.
+// take removes the oldest batch; nil where nothing waits.
 func (o *outbox) take() []meter.Reading {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := min(len(o.waiting), o.size)
-	if n == 0 {
-		return nil
+	var batch []meter.Reading
+	switch {
+	case len(o.full) > 0:
+		batch = o.full[0]
+		o.full[0] = nil
+		if o.full = o.full[1:]; len(o.full) == 0 {
+			o.full = nil
+		}
+	case len(o.filling) > 0:
+		batch, o.filling = o.filling, nil
 	}
-	batch := o.waiting[:n:n]
-	if n == len(o.waiting) {
-		o.waiting = make([]meter.Reading, 0, cap(batch))
-	} else {
-		o.waiting = o.waiting[n:]
-	}
-	close(o.taken)
-	o.taken = make(chan struct{})
+	o.waiting -= len(batch)
 	return batch
+}
+
+// done takes a batch back that the sink has taken.
+func (o *outbox) done(batch []meter.Reading) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.backlog.Add(-int64(len(batch)))
+	if len(o.spare) < spareChunks && cap(batch) == o.size {
+		o.spare = append(o.spare, batch[:0])
+	}
+	if o.taken != nil {
+		close(o.taken)
+		o.taken = nil
+	}
 }
 
 // run sends until ctx ends. It returns what it could not deliver.
@@ -85,12 +152,13 @@ func (o *outbox) run(ctx context.Context) (left []meter.Reading) {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-		case <-o.full:
+		case <-o.ready:
 		}
 		for batch := o.take(); batch != nil; batch = o.take() {
 			if !o.deliver(ctx, batch) {
 				return batch
 			}
+			o.done(batch)
 		}
 	}
 }
@@ -131,10 +199,8 @@ func (o *outbox) finish(ctx context.Context, left []meter.Reading) error {
 			}
 		}
 		if !o.deliver(ctx, batch) {
-			o.mu.Lock()
-			lost := len(batch) + len(o.waiting)
-			o.mu.Unlock()
-			return fmt.Errorf("poll: %d readings were not delivered at the end: the sink did not take them in time; look at the stream's state", lost)
+			return fmt.Errorf("poll: %d readings were not delivered at the end: the sink did not take them in time; look at the stream's state", o.backlog.Load())
 		}
+		o.done(batch)
 	}
 }

@@ -3,36 +3,30 @@ package poll
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gridwarden/gridwarden/drivers"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
 // Poller reads devices. Make it with New, run it once.
 type Poller struct {
-	cfg     Config
-	devices []*device
-	tally   tally
-	metrics *metrics
-	out     *outbox
-	workers sync.WaitGroup
-	ran     atomic.Bool
-}
+	cfg      Config
+	counters *counters
+	out      *outbox
+	workers  sync.WaitGroup
+	ran      atomic.Bool
+	ended    atomic.Bool // reads that fail now fail over the end
+	fleet    atomic.Pointer[[]*device]
 
-// device is one device with its session.
-type device struct {
-	dev     drivers.Device
-	driver  string
-	session drivers.Session
-	group   *group
-	busy    atomic.Bool // from its turn until its read has ended
+	applying    sync.Mutex // changes of the fleet, one at a time, and of what follows
+	connections map[string]*connection
+	numbered    int             // connections so far
+	ctx         context.Context // of Run; nil before
+	schedule    *schedule
 
-	mu     sync.Mutex
-	status DeviceStatus
+	ramp []due // turns that wait for a first connection; the slot loop's own
 }
 
 // New checks the configuration and opens a session to every device, without
@@ -42,60 +36,34 @@ func New(cfg Config) (*Poller, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	p := &Poller{cfg: cfg, tally: tally{byDriver: make(map[string]*Totals)}}
-	groups := make(map[string]*group)
-	for _, dev := range cfg.Devices {
-		d, err := newDevice(dev, cfg.Drivers, groups)
-		if err != nil {
-			return nil, errors.Join(err, p.closeSessions())
-		}
-		p.devices = append(p.devices, d)
-	}
 	var names []string
 	for _, drv := range cfg.Drivers.Drivers() {
 		names = append(names, drv.Name())
-		p.tally.byDriver[drv.Name()] = new(Totals)
 	}
-	var err error
-	if p.metrics, err = newMetrics(cfg.Metrics, names); err != nil {
-		return nil, errors.Join(err, p.closeSessions())
+	p := &Poller{cfg: cfg, connections: make(map[string]*connection)}
+	p.cfg.Devices = nil // the fleet has them
+	p.fleet.Store(new([]*device))
+	p.counters = newCounters(names)
+	fleet := make([]*device, 0, len(cfg.Devices))
+	for _, dev := range cfg.Devices {
+		d, err := p.newDevice(dev)
+		if err == nil {
+			err = p.open(d)
+		}
+		if err != nil {
+			return nil, errors.Join(err, closeAll(fleet))
+		}
+		fleet = append(fleet, d)
 	}
+	if err := p.counters.register(cfg.Metrics); err != nil {
+		return nil, errors.Join(err, closeAll(fleet))
+	}
+	p.fleet.Store(&fleet)
 	p.out = newOutbox(&p.cfg)
 	return p, nil
 }
 
-func newDevice(dev drivers.Device, reg *drivers.Registry, groups map[string]*group) (*device, error) {
-	drv, err := reg.For(dev.URL)
-	if err != nil {
-		return nil, fmt.Errorf("device %s: %w", dev.ID, err)
-	}
-	if dev.Mode == "" {
-		dev.Mode = drivers.Poll
-	}
-	sharing := drivers.Sharing{Connection: dev.ID, Parallel: 1}
-	if sharer, ok := drv.(drivers.Sharer); ok {
-		sharing = sharer.Share(dev)
-	}
-	key := drv.Name() + " " + sharing.Connection
-	g := groups[key]
-	if g == nil {
-		g = &group{parallel: max(1, sharing.Parallel), together: sharing.Together}
-		groups[key] = g
-	}
-	session, err := drv.Session(dev)
-	if err != nil {
-		return nil, err
-	}
-	d := &device{dev: dev, driver: drv.Name(), session: session, group: g}
-	if _, ok := session.(drivers.Subscriber); dev.Mode == drivers.Subscribe && !ok {
-		return nil, errors.Join(fmt.Errorf("device %s: driver %s has no subscriptions; remove mode or set it to poll", dev.ID, drv.Name()), session.Close())
-	}
-	d.status = DeviceStatus{
-		ID: dev.ID, MeterID: dev.Meter(), Driver: drv.Name(), URL: dev.URL.Redacted(), Profile: dev.Profile.Name,
-		Mode: dev.Mode, Interval: dev.Interval, State: Waiting,
-	}
-	return d, nil
-}
+func (p *Poller) devices() []*device { return *p.fleet.Load() }
 
 // Run polls until ctx ends, then delivers what was read, closes the sessions
 // and returns. It returns within Config.Grace plus the time the drivers need
@@ -104,15 +72,8 @@ func (p *Poller) Run(ctx context.Context) error {
 	if p.ran.Swap(true) {
 		return errors.New("poll: Run was called twice; make a new Poller")
 	}
-	var polled []*device
-	for _, d := range p.devices {
-		if d.dev.Mode == drivers.Subscribe {
-			p.workers.Go(func() { p.subscribe(ctx, d) })
-		} else {
-			polled = append(polled, d)
-		}
-	}
-	p.workers.Go(func() { p.run(ctx, newSchedule(p.cfg.Now(), p.cfg.Slot, polled)) })
+	p.begun(ctx)
+	p.workers.Go(func() { p.wake(ctx) })
 
 	// The outbox outlives the readers, so that what they read last is sent.
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
@@ -124,65 +85,156 @@ func (p *Poller) Run(ctx context.Context) error {
 		left = p.out.run(sending)
 	}()
 	<-ctx.Done()
-	p.workers.Wait()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Grace)
 	defer cancel()
+	closed := p.end(grace)
 	stopSending()
 	<-sent
-	return errors.Join(p.out.finish(grace, left), p.closeSessions())
+	return errors.Join(p.out.finish(grace, left), closed)
 }
 
-// subscribe runs one subscribed device until ctx ends.
-func (p *Poller) subscribe(ctx context.Context, d *device) {
-	wait := time.Second
-	for ctx.Err() == nil {
-		err := d.session.(drivers.Subscriber).Subscribe(ctx, func(list []meter.Reading) {
-			p.condition(d, p.cfg.Now(), worst(list))
-			p.deliver(ctx, d, list)
-		})
-		if ctx.Err() != nil {
+// begun schedules the fleet.
+func (p *Poller) begun(ctx context.Context) {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	now := p.cfg.Now()
+	p.ctx = ctx
+	p.schedule = newSchedule(now, p.cfg.Slot)
+	var readers []*reader
+	for _, d := range p.devices() {
+		readers = append(readers, p.launch(d)...)
+	}
+	p.schedule.add(now, readers)
+}
+
+// end lets reads under way come home, for half of the grace, and closes the
+// sessions.
+func (p *Poller) end(grace context.Context) error {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	fleet := p.devices()
+	soon, cancel := context.WithTimeout(grace, p.cfg.Grace/2)
+	defer cancel()
+	under := stopAll(fleet)
+	awaitAll(soon, under)
+	p.ended.Store(true)
+	err := closeAll(fleet)
+	awaitAll(grace, under)
+	p.workers.Wait()
+	return err
+}
+
+// stopAll lets no device begin a read and returns what tells that those under
+// way have ended.
+func stopAll(list []*device) (under []<-chan struct{}) {
+	for _, d := range list {
+		if idle := d.stop(); idle != nil {
+			under = append(under, idle)
+		}
+		if d.left != nil {
+			d.cancel()
+			under = append(under, d.left)
+		}
+	}
+	return under
+}
+
+// awaitAll waits for reads to end, at most until ctx does.
+func awaitAll(ctx context.Context, under []<-chan struct{}) {
+	for _, idle := range under {
+		select {
+		case <-idle:
+		case <-ctx.Done():
 			return
 		}
-		if err == nil {
-			err = fmt.Errorf("device %s: the subscription ended by itself", d.dev.ID)
+	}
+}
+
+func closeAll(list []*device) error {
+	var errs []error
+	for _, d := range list {
+		if err := d.close(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// wake gives turns slot by slot until ctx ends.
+func (p *Poller) wake(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var list []due
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.schedule.changed:
+		case <-timer.C:
+			list = p.schedule.take(p.cfg.Now(), list[:0])
+			p.give(list)
+			clear(list)
 		}
 		now := p.cfg.Now()
-		p.condition(d, now, err)
-		p.deliver(ctx, d, d.dev.AllFailed(now.UTC(), meter.CommFailure, err.Error()))
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		wait := time.Hour
+		if at, ok := p.schedule.next(); ok {
+			wait = at.Sub(now)
 		}
-		wait = min(2*wait, 30*time.Second)
+		if len(p.ramp) > 0 {
+			wait = min(wait, p.cfg.Slot)
+		}
+		timer.Reset(wait)
 	}
 }
 
-// worst returns an error where nothing in list is of use.
-func worst(list []meter.Reading) error {
-	for i := range list {
-		if list[i].Quality != meter.Bad || !list[i].Flags.Has(meter.CommFailure) {
-			return nil
+// give hands the turns of one slot out. Devices of which no connection is
+// known are tried a few at a time: a fleet that starts, or comes back after
+// its network was down, is no storm.
+func (p *Poller) give(list []due) {
+	tries := p.cfg.Ramp
+	for n := 0; n < len(p.ramp) && tries > 0; n++ {
+		r := p.ramp[n].reader
+		r.ramped = false
+		p.turn(p.ramp[n])
+		tries--
+		if n+1 == len(p.ramp) || tries == 0 {
+			p.ramp = append(p.ramp[:0], p.ramp[n+1:]...)
+			break
 		}
 	}
-	if len(list) == 0 {
-		return nil
-	}
-	return errors.New(list[0].Detail)
-}
-
-// deliver counts readings and hands them on.
-func (p *Poller) deliver(ctx context.Context, d *device, list []meter.Reading) {
-	p.tally.change(d.driver, func(t *Totals) { t.Readings += uint64(len(list)) })
-	p.metrics.delivered(list)
-	p.out.add(ctx, list)
-}
-
-func (p *Poller) closeSessions() error {
-	var list []error
-	for _, d := range p.devices {
-		if err := d.session.Close(); err != nil {
-			list = append(list, fmt.Errorf("close device %s: %w", d.dev.ID, err))
+	for _, turn := range list {
+		r := turn.reader
+		if r.ramped {
+			p.miss(r.device, 1+turn.slept)
+			continue
 		}
+		if p.connects(r.device) {
+			if tries <= 0 {
+				r.ramped = true
+				p.ramp = append(p.ramp, turn)
+				continue
+			}
+			tries--
+		}
+		p.turn(turn)
 	}
-	return errors.Join(list...)
+}
+
+// connects reports whether a read of d will probably make a connection.
+func (p *Poller) connects(d *device) bool {
+	if d.reachable.Load() {
+		return false
+	}
+	return !d.condition().NextProbe.After(p.cfg.Now())
+}
+
+// turn gives one turn.
+func (p *Poller) turn(t due) {
+	missed := t.slept
+	if p.offer(t.reader, t.at) {
+		missed++
+	}
+	if missed > 0 {
+		p.miss(t.reader.device, missed)
+	}
 }

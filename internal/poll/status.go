@@ -1,10 +1,10 @@
 package poll
 
 import (
-	"sync"
 	"time"
 
 	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
 // State is a device's condition in one word.
@@ -15,6 +15,7 @@ const (
 	Waiting State = "waiting" // not read yet
 	OK      State = "ok"      // the last read obtained every point
 	Failing State = "failing" // the last read failed, wholly or in part
+	Silent  State = "silent"  // it does not answer and is left alone until its next probe
 )
 
 // DeviceStatus is what is known of a device now.
@@ -25,7 +26,7 @@ type DeviceStatus struct {
 	URL      string // without a password
 	Profile  string
 	Mode     drivers.Mode
-	Interval time.Duration
+	Interval time.Duration // of the points in no group
 
 	State               State
 	Since               time.Time // of State
@@ -33,129 +34,117 @@ type DeviceStatus struct {
 	LastError           string    // the last failure, kept after recovery; "" where none
 	LastErrorAt         time.Time
 	ConsecutiveFailures int
-	Latency             time.Duration // of the last successful read
 	Reads, Failures     uint64
-	Missed              uint64 // turns not taken since the device was still being read
+	Missed              uint64 // turns not taken since the device was still being read, or the sink was behind
+
+	Latency  time.Duration // of the last successful read
+	P50, P99 time.Duration // of successful reads, the newer ones weighing more; 0 where none
+
+	NextTurn    time.Time // the earliest of its groups; zero where none is planned
+	NextProbe   time.Time // zero unless the device does not answer and is left alone until then
+	Connections int       // open to the device or its gateway, where the driver tells
+	Parallel    int       // requests that may be under way there at once, as learned; 0 where the driver does not tell
 }
 
-// Totals counts turns. Due is the sum of the others: a turn counts once its
-// outcome is known.
-type Totals struct {
-	Due, OK, Failed, Missed uint64
-	Readings                uint64 // of polls and subscriptions, whatever their quality
+// health is what a device's status is made of; device.mu guards it.
+type health struct {
+	state           State
+	since           time.Time
+	lastOK          time.Time
+	lastError       string
+	lastErrorAt     time.Time
+	consecutive     int
+	latency         time.Duration
+	reads, failures uint64
+	missed          uint64
+	trips           roundTrips
 }
 
-func (t Totals) minus(u Totals) Totals {
-	return Totals{t.Due - u.Due, t.OK - u.OK, t.Failed - u.Failed, t.Missed - u.Missed, t.Readings - u.Readings}
-}
-
-// Mark is a moment from which Since counts.
-type Mark struct {
-	at     time.Time
-	totals map[string]Totals
-}
-
-// tally keeps totals by driver.
-type tally struct {
-	mu       sync.Mutex
-	byDriver map[string]*Totals
-}
-
-func (t *tally) change(driver string, f func(*Totals)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f(t.byDriver[driver])
-}
-
-func (t *tally) snapshot() map[string]Totals {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	out := make(map[string]Totals, len(t.byDriver))
-	for name, totals := range t.byDriver {
-		out[name] = *totals
-	}
-	return out
-}
-
-// Totals returns the counts by driver since Run began.
-func (p *Poller) Totals() map[string]Totals { return p.tally.snapshot() }
-
-// Mark remembers the counts of now.
-func (p *Poller) Mark() Mark { return Mark{at: p.cfg.Now(), totals: p.Totals()} }
-
-// Since returns the counts by driver since m and how long ago that was.
-func (p *Poller) Since(m Mark) (map[string]Totals, time.Duration) {
-	out := p.Totals()
-	for name, totals := range out {
-		out[name] = totals.minus(m.totals[name])
-	}
-	return out, p.cfg.Now().Sub(m.at)
-}
-
-// Status returns the status of every device, in the order of Config.Devices.
+// Status returns the status of every device, in the order of the configuration.
 func (p *Poller) Status() []DeviceStatus {
-	out := make([]DeviceStatus, len(p.devices))
-	for i, d := range p.devices {
-		d.mu.Lock()
-		out[i] = d.status
-		d.mu.Unlock()
+	fleet := p.devices()
+	out := make([]DeviceStatus, len(fleet))
+	for i, d := range fleet {
+		out[i] = d.status()
 	}
 	return out
 }
 
-// record accounts for a turn that was taken.
-func (p *Poller) record(d *device, began, ended time.Time, err error) {
-	p.tally.change(d.driver, func(t *Totals) {
-		t.Due++
-		if err == nil {
-			t.OK++
-		} else {
-			t.Failed++
-		}
-	})
-	p.metrics.polled(d.driver, err == nil)
-	d.mu.Lock()
-	d.status.Reads++
-	if err == nil {
-		d.status.Latency = ended.Sub(began)
-	}
-	d.mu.Unlock()
-	p.condition(d, ended, err)
-}
-
-// condition moves a device's state and logs a change of it, not every failure.
-func (p *Poller) condition(d *device, now time.Time, err error) {
+func (d *device) status() DeviceStatus {
+	c := d.condition()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	st := &d.status
-	before := st.State
-	if err == nil {
-		st.State, st.LastOK = OK, now
-		if before == Failing {
-			p.cfg.Logger.Info("device answers again", "device", st.ID, "failures", st.ConsecutiveFailures)
-		}
-		st.ConsecutiveFailures = 0
-	} else {
-		st.State, st.LastError, st.LastErrorAt = Failing, err.Error(), now
-		st.ConsecutiveFailures++
-		st.Failures++
-		if before != Failing {
-			p.cfg.Logger.Warn("device fails", "device", st.ID, "error", err)
+	h := &d.health
+	s := DeviceStatus{
+		ID: d.dev.ID, MeterID: d.dev.Meter(), Driver: d.driver.name, URL: d.dev.URL.Redacted(), Profile: d.dev.Profile.Name,
+		Mode: d.dev.Mode, Interval: d.dev.Interval,
+		State: h.state, Since: h.since, LastOK: h.lastOK, LastError: h.lastError, LastErrorAt: h.lastErrorAt,
+		ConsecutiveFailures: h.consecutive, Reads: h.reads, Failures: h.failures, Missed: h.missed,
+		Latency: h.latency, P50: h.trips.quantile(.5), P99: h.trips.quantile(.99),
+		NextProbe: c.NextProbe, Connections: c.Connections, Parallel: c.Parallel,
+	}
+	for i := range d.readers {
+		if next := d.readers[i].nextTurn(); !next.IsZero() && (s.NextTurn.IsZero() || next.Before(s.NextTurn)) {
+			s.NextTurn = next
 		}
 	}
-	if st.State != before {
-		st.Since = now
-	}
+	return s
 }
 
-// miss accounts for n turns that were not taken.
-func (p *Poller) miss(d *device, n int) {
-	p.tally.change(d.driver, func(t *Totals) {
-		t.Due += uint64(n)
-		t.Missed += uint64(n)
-	})
-	p.metrics.missed(d.driver, n)
+func (r *reader) nextTurn() time.Time {
+	if ns := r.next.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
+
+// condition asks the session, where it tells.
+func (d *device) condition() drivers.Condition {
 	d.mu.Lock()
-	d.status.Missed += uint64(n)
+	session := d.session
 	d.mu.Unlock()
+	if o, ok := session.(drivers.Observer); ok {
+		return o.Condition()
+	}
+	return drivers.Condition{}
+}
+
+// learn takes into the device's status what a read or a subscription brought,
+// and logs a change of state, not every failure. trip is negative for subscriptions.
+func (p *Poller) learn(d *device, list []meter.Reading, now time.Time, trip time.Duration, err error) {
+	state, there := OK, true
+	if err != nil {
+		state, there = Failing, reached(list)
+		if !there && d.condition().NextProbe.After(now) {
+			state = Silent
+		}
+	}
+	d.reachable.Store(there)
+	d.mu.Lock()
+	h := &d.health
+	before, failures := h.state, h.consecutive
+	if trip >= 0 {
+		h.reads++
+	}
+	if err == nil {
+		h.lastOK, h.consecutive = now, 0
+		if trip >= 0 {
+			h.latency = trip
+			h.trips.add(trip)
+		}
+	} else {
+		h.lastError, h.lastErrorAt = err.Error(), now
+		h.consecutive++
+		h.failures++
+	}
+	if state != before {
+		h.state, h.since = state, now
+	}
+	d.mu.Unlock()
+	switch {
+	case state == OK && (before == Failing || before == Silent):
+		p.cfg.Logger.Info("device answers again", "device", d.dev.ID, "failures", failures)
+	case state != OK && (before == OK || before == Waiting):
+		p.cfg.Logger.Warn("device fails", "device", d.dev.ID, "error", err)
+	}
 }
