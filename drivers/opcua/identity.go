@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"net"
 	"net/url"
 	"time"
 )
@@ -17,19 +18,27 @@ import (
 // Identity is an application instance certificate with its key.
 type Identity struct {
 	ApplicationURI string
-	Certificate    []byte // DER
+	Certificate    []byte // DER, followed by its authorities' where they are known
 	Key            *rsa.PrivateKey
+	Leaf           *x509.Certificate
+	File           string // "" where it is in memory only
 }
 
-// NewIdentity makes a self-signed application instance certificate as OPC
-// 10000-6, 6.2.2 asks for: the application URI in the subject alternative
-// name, usable for signing and encrypting, by clients and servers.
+// NewIdentity makes a self-signed application instance certificate that is
+// kept nowhere.
 func NewIdentity(applicationURI string, now time.Time, valid time.Duration) (*Identity, error) {
+	return newIdentity(applicationURI, "", "localhost", now, valid)
+}
+
+// newIdentity makes a self-signed certificate as OPC 10000-6, 6.2.2 asks for:
+// the application URI and the host in the subject alternative name, usable for
+// signing and encrypting, by clients and servers, not an authority.
+func newIdentity(applicationURI, organisation, host string, now time.Time, valid time.Duration) (*Identity, error) {
 	uri, err := url.Parse(applicationURI)
 	if err != nil || uri.Scheme == "" {
 		return nil, fmt.Errorf("application URI %q is no URI; write one such as urn:host:gridwarden", applicationURI)
 	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := rsa.GenerateKey(rand.Reader, minKeyBits)
 	if err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
 	}
@@ -37,23 +46,36 @@ func NewIdentity(applicationURI string, now time.Time, valid time.Duration) (*Id
 	if err != nil {
 		return nil, fmt.Errorf("make a serial number: %w", err)
 	}
+	if organisation == "" {
+		organisation = "Gridwarden"
+	}
 	keyID := sha1.Sum(x509.MarshalPKCS1PublicKey(&key.PublicKey))
 	template := &x509.Certificate{
 		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: "Gridwarden", Organization: []string{"Gridwarden"}},
+		Subject:      pkix.Name{CommonName: "Gridwarden", Organization: []string{organisation}},
 		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(valid),
 		SubjectKeyId: keyID[:], AuthorityKeyId: keyID[:],
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment | x509.KeyUsageKeyEncipherment |
 			x509.KeyUsageDataEncipherment | x509.KeyUsageCertSign,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
+		SignatureAlgorithm:    x509.SHA256WithRSA,
 		URIs:                  []*url.URL{uri},
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		template.IPAddresses = []net.IP{ip}
+	} else {
+		template.DNSNames = []string{host}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
-	return &Identity{ApplicationURI: applicationURI, Certificate: der, Key: key}, nil
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("make a certificate: %w", err)
+	}
+	return &Identity{ApplicationURI: uri.String(), Certificate: der, Key: key, Leaf: leaf}, nil
 }
 
 // Fingerprint returns the SHA-256 of a DER certificate in hex, as the option

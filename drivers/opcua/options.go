@@ -23,6 +23,7 @@ const (
 	optPin          = "server_sha256" // fingerprint of the server's certificate, in hex
 	optUser         = "user"
 	optPassword     = "password"
+	optServerName   = "server_name" // host name that the server's certificate must have, the URL's where empty
 )
 
 // Options are the driver's settings. The zero value serves where devices pin
