@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -49,7 +47,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Driver reads Modbus devices. Its sessions share connections by host and port.
+// Driver reads Modbus devices. Its sessions share connections by host and
+// port, and serial lines by the path of the port.
 type Driver struct {
 	opts Options
 
@@ -82,13 +81,15 @@ func New(opts Options) *Driver {
 func (d *Driver) Name() string { return "modbus" }
 
 // Schemes implements drivers.Driver.
-func (d *Driver) Schemes() []string { return []string{schemeTCP, schemeRTUOverTCP} }
+func (d *Driver) Schemes() []string {
+	return []string{schemeTCP, schemeTLS, schemeRTUOverTCP, schemeRTU}
+}
 
 // Check implements drivers.Driver.
 func (d *Driver) Check(dev drivers.Device) error {
 	_, targetErr := target(dev)
 	_, optsErr := d.gatewayOptions(dev)
-	err := dev.Check(profile.ProtocolModbus, optConnections, optPipeline)
+	err := dev.Check(profile.ProtocolModbus, optionsOf(dev)...)
 	if dev.Mode == drivers.Subscribe {
 		err = errors.Join(err, fmt.Errorf("device %s: Modbus has no subscriptions; remove mode or set it to poll", dev.ID))
 	}
@@ -128,8 +129,7 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 		g = d.open(t, opts)
 	}
 	if g.opts != opts {
-		return nil, fmt.Errorf("device %s: %s=%d, %s=%d, but another device behind %s has %d and %d; set the same on all of them",
-			dev.ID, optConnections, opts.connections, optPipeline, opts.pipeline, t.addr, g.opts.connections, g.opts.pipeline)
+		return nil, opts.differ(dev, t, g.opts)
 	}
 	s, err := newSession(d, g, dev, t)
 	if err != nil {
@@ -145,14 +145,19 @@ func (d *Driver) open(t address, opts gatewayOptions) *gateway {
 	g.now = d.opts.Now
 	dial := func(ctx context.Context) (net.Conn, error) { return d.opts.Dial(ctx, "tcp", t.addr) }
 	switch t.scheme {
+	case schemeRTU:
+		g.line = serialLine(t.addr, opts.serial)
 	case schemeRTUOverTCP:
+		debts := newLedger()
 		g.line = func(ctx context.Context) (link, error) {
 			nc, err := dial(ctx)
 			if err != nil {
 				return nil, err
 			}
-			return newRTUConn(nc), nil
+			return newRTUConn(nc, debts), nil
 		}
+	case schemeTLS:
+		g.dial = func(ctx context.Context) (net.Conn, error) { return dialTLS(ctx, d.opts.Dial, t.addr, t.tls) }
 	default:
 		g.dial = dial
 	}
@@ -197,84 +202,4 @@ func (d *Driver) Close() error {
 		s.close()
 	}
 	return nil
-}
-
-// address is where a device is found.
-type address struct {
-	scheme, addr string
-	unit         byte
-}
-
-func (a address) key() string { return a.scheme + "://" + a.addr }
-
-func (a address) framing() framing {
-	if a.scheme == schemeRTUOverTCP {
-		return rtu
-	}
-	return mbap
-}
-
-// target takes a device's URL apart.
-func target(dev drivers.Device) (address, error) {
-	bad := func(what string, args ...any) (address, error) {
-		return address{}, fmt.Errorf("device %s: %s; write %s://host:port/unit", dev.ID, fmt.Sprintf(what, args...), schemeTCP)
-	}
-	u := dev.URL
-	switch {
-	case u == nil:
-		return bad("it has no URL")
-	case u.Scheme != schemeTCP && u.Scheme != schemeRTUOverTCP:
-		return bad("%s:// is not Modbus", u.Scheme)
-	case u.Hostname() == "":
-		return bad("%s names no host", u.Redacted())
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return bad("%s has more than host, port and unit", u.Redacted())
-	}
-	unit, err := strconv.Atoi(strings.TrimPrefix(u.Path, "/"))
-	if err != nil || unit < 0 || unit > 255 {
-		return bad("%s names no unit from 0 to 255", u.Redacted())
-	}
-	if u.Scheme == schemeRTUOverTCP && (unit < 1 || unit > 247) {
-		return bad("unit %d: on an RTU line units go from 1 to 247", unit)
-	}
-	port := u.Port()
-	if port == "" {
-		port = defaultPort
-	}
-	return address{u.Scheme, net.JoinHostPort(u.Hostname(), port), byte(unit)}, nil
-}
-
-// gatewayOptions reads the options that a device sets for its gateway.
-func (d *Driver) gatewayOptions(dev drivers.Device) (gatewayOptions, error) {
-	o := gatewayOptions{connections: defaultConnections, least: 1, pipeline: 1, minBackoff: d.opts.MinBackoff, maxBackoff: d.opts.MaxBackoff}
-	var errs []error
-	for _, opt := range []struct {
-		key string
-		max int
-		to  *int
-	}{{optConnections, maxConnections, &o.connections}, {optPipeline, maxPipeline, &o.pipeline}} {
-		text, set := dev.Options[opt.key]
-		if !set {
-			continue
-		}
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > opt.max {
-			errs = append(errs, fmt.Errorf("device %s: option %s is %q; write a number from 1 to %d", dev.ID, opt.key, text, opt.max))
-			continue
-		}
-		*opt.to = n
-	}
-	if dev.Options[optConnections] == "" && dev.Options[optPipeline] != "" {
-		o.connections = 1
-	}
-	if dev.Options[optConnections]+dev.Options[optPipeline] != "" {
-		o.least = o.connections
-	}
-	if dev.URL != nil && dev.URL.Scheme == schemeRTUOverTCP {
-		if len(dev.Options[optConnections]+dev.Options[optPipeline]) > 0 && (o.pipeline > 1 || o.connections > 1) {
-			errs = append(errs, fmt.Errorf("device %s: an RTU line takes one request at a time; remove %s and %s", dev.ID, optConnections, optPipeline))
-		}
-		o.connections, o.least, o.pipeline = 1, 1, 1
-	}
-	return o, errors.Join(errs...)
 }

@@ -1,10 +1,13 @@
 package modbus
 
 import (
+	"bytes"
+	"encoding/asn1"
 	"io"
 	"net"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // scripted is a connection that returns given bytes in given pieces.
@@ -73,13 +76,47 @@ func FuzzRTUFrame(f *testing.F) {
 	f.Add([]byte{1, 3, 4, 0, 1, 0, 2, 0x2A, 0x32}, 1)
 	f.Add([]byte{1, 0x83, 2, 0xC0, 0xF1}, 5)
 	f.Fuzz(func(t *testing.T, data []byte, piece int) {
-		c := newRTUConn(&scripted{data: data, piece: max(1, piece%300)})
+		c := newRTUConn(&scripted{data: data, piece: max(1, piece%300)}, newLedger())
 		frame, err := c.exchange(t.Context(), time.Now().Add(time.Second), []byte{1, 3, 0, 0, 0, 2, 0xC4, 0x0B})
 		if err != nil {
 			return
 		}
 		if frame[0] != 1 || checkCRC(frame) != nil || (len(frame) != 9 && len(frame) != 5) {
 			t.Fatalf("taken for an answer: % x", frame)
+		}
+	})
+}
+
+// FuzzRTULength holds what is taken for the size of a frame to the sizes that
+// answers to reading requests can have.
+func FuzzRTULength(f *testing.F) {
+	f.Add([]byte{1, 3, 4})
+	f.Add([]byte{1, 0x83})
+	f.Add([]byte{1, 3, 251})
+	f.Fuzz(func(t *testing.T, buf []byte) {
+		n, err := rtuLength(buf)
+		if n < 0 || n > maxRTU || n > 0 && (err != nil || n < exceptionRTU) || n == 0 && err == nil && len(buf) >= 3 {
+			t.Fatalf("% x: %d, %v", buf, n, err)
+		}
+	})
+}
+
+// FuzzRole feeds arbitrary bytes to the decoder of roles in certificates.
+func FuzzRole(f *testing.F) {
+	f.Add([]byte{0x0C, 8, 'o', 'p', 'e', 'r', 'a', 't', 'o', 'r'})
+	f.Add([]byte{0x13, 1, 'x'})
+	f.Add([]byte{0x0C, 0x81, 1, 'x'})
+	f.Fuzz(func(t *testing.T, der []byte) {
+		role, err := decodeRole(der)
+		if err != nil {
+			return
+		}
+		if role == "" || !utf8.ValidString(role) || len(role) > len(der)-2 {
+			t.Fatalf("% x is the role %q", der, role)
+		}
+		again, err := asn1.MarshalWithParams(role, "utf8")
+		if err != nil || !bytes.Equal(again, der) {
+			t.Fatalf("% x is the role %q, which is % x (%v)", der, role, again, err)
 		}
 	})
 }

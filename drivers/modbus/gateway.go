@@ -66,6 +66,7 @@ type gatewayOptions struct {
 	pipeline    int // requests on one connection
 	minBackoff  time.Duration
 	maxBackoff  time.Duration
+	serial      serialSettings // of the line at a serial port
 }
 
 func newGateway(addr string, opts gatewayOptions) *gateway {

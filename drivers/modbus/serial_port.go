@@ -31,7 +31,7 @@ func serialLine(name string, s serialSettings) func(context.Context) (link, erro
 	return func(context.Context) (link, error) {
 		port, err := openSerial(name, s)
 		if err != nil {
-			return nil, err
+			return nil, &mendedError{err}
 		}
 		return newRTULink(port, s.timing(), ledger), nil
 	}

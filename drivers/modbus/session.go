@@ -2,13 +2,9 @@ package modbus
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/goburrow/modbus"
 
 	"github.com/gridwarden/gridwarden/drivers"
 	"github.com/gridwarden/gridwarden/drivers/profile"
@@ -194,45 +190,4 @@ func (s *session) data(b *profile.Block, frame []byte) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.courier.open(b, frame)
-}
-
-func flagsOf(err error) meter.Flags {
-	if answered(err) {
-		return meter.Missing
-	}
-	return meter.CommFailure
-}
-
-// explain says which device and registers failed, and what to do.
-func (s *session) explain(b *profile.Block, err error) error {
-	mend := "check host, port and network"
-	var (
-		ex   *modbus.ModbusError
-		wait *waitError
-	)
-	switch {
-	case errors.As(err, &wait), errors.Is(err, drivers.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("device %s: %w", s.dev.ID, err)
-	case errors.Is(err, errSilent):
-		err = fmt.Errorf("unit %d: %w (%v)", s.at.unit, err, s.timeout)
-		mend = "check unit number, wiring and power"
-	case errors.As(err, &ex):
-		switch ex.ExceptionCode {
-		case modbus.ExceptionCodeIllegalFunction, modbus.ExceptionCodeIllegalDataAddress, modbus.ExceptionCodeIllegalDataValue:
-			mend = "compare the profile with the device's register map"
-		case modbus.ExceptionCodeGatewayPathUnavailable, modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond:
-			mend = "check unit number, wiring and power"
-		default:
-			mend = "the device reports it; look at the device"
-		}
-	case errors.Is(err, errGarbled):
-		mend = "the device or gateway breaks the protocol; check its firmware and that nobody else shares its line"
-	}
-	return fmt.Errorf("device %s: %s registers %d to %d: %w; %s",
-		s.dev.ID, b.Table, b.Address, int(b.Address)+int(b.Count)-1, err, mend)
-}
-
-// detail is the text of err without goburrow's own prefix, on one line.
-func detail(err error) string {
-	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "modbus: "), "\n", "; ")
 }

@@ -99,7 +99,7 @@ func (s tlsSettings) load(now time.Time) (*tlsIdentity, error) {
 func dialTLS(ctx context.Context, dial func(ctx context.Context, network, addr string) (net.Conn, error), addr string, s tlsSettings) (net.Conn, error) {
 	id, err := s.load(time.Now())
 	if err != nil {
-		return nil, err
+		return nil, &mendedError{err}
 	}
 	name := s.name
 	if name == "" {
@@ -170,7 +170,7 @@ func explainTLS(err error, name string) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%w; %s", err, mend)
+	return &mendedError{fmt.Errorf("%w; %s", err, mend)}
 }
 
 // names lists whom a certificate is for.
