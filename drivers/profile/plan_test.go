@@ -17,7 +17,11 @@ type failer interface {
 func checkPlan(t failer, m *Modbus) {
 	t.Helper()
 	covered := make(map[int]int)
-	for _, b := range m.Blocks(0) {
+	var blocks []Block
+	for g := range m.blocks {
+		blocks = append(blocks, m.Blocks(g)...)
+	}
+	for _, b := range blocks {
 		from, end := int(b.Address), int(b.Address)+int(b.Count)
 		if b.Count < 1 || int(b.Count) > m.MaxRegisters || end > 65536 {
 			t.Fatalf("a block of %d registers at %d, %d allowed", b.Count, b.Address, m.MaxRegisters)
