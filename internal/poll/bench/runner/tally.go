@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -93,10 +95,11 @@ func (t *tally) read(r lineReader) error {
 		if len(text) > 0 {
 			t.take(text, time.Now())
 		}
-		if err == io.EOF { //nolint:errorlint // readers return it bare
+		switch {
+		case err == nil, errors.Is(err, bufio.ErrBufferFull): // the pieces of a line too long count as unreadable
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		default:
 			return fmt.Errorf("read the collector's lines: %w", err)
 		}
 	}
