@@ -31,10 +31,20 @@ type fakeConn struct {
 
 func newFakeGateway(t testing.TB) *fakeGateway {
 	t.Helper()
+	return newFakeGatewayOn(t, listen(t))
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+func newFakeGatewayOn(t testing.TB, l net.Listener) *fakeGateway {
+	t.Helper()
 	g := &fakeGateway{addr: l.Addr().String(), answer: honest, conns: make(map[net.Conn]bool), listener: l}
 	g.work.Go(func() {
 		for {
