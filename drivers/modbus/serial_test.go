@@ -2,11 +2,13 @@ package modbus
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -166,4 +168,72 @@ func TestSerialUnplugged(t *testing.T) {
 	if a, err := openPTY(t, p, fast).exchange(t.Context(), time.Now().Add(time.Second), q); err != nil || !bytes.Equal(a, rtuTruth(q)) {
 		t.Errorf("after it is back: % x, %v", a, err)
 	}
+}
+
+// TestSerialDevices reads devices on one line side by side, through an
+// adapter that is unplugged and plugged in again.
+func TestSerialDevices(t *testing.T) {
+	var mu sync.Mutex
+	under, most := 0, 0
+	honest := func(w io.Writer, _, a []byte) {
+		mu.Lock()
+		under++
+		most = max(most, under)
+		mu.Unlock()
+		time.Sleep(time.Millisecond)
+		mu.Lock()
+		under--
+		mu.Unlock()
+		_, _ = w.Write(a)
+	}
+	p := newPTY(t, honest)
+	d := New(Options{MinBackoff: 10 * time.Millisecond, MaxBackoff: 50 * time.Millisecond})
+	defer d.Close()
+	var sessions []drivers.Session
+	for unit := range 5 {
+		dev := testDevice(t, fmt.Sprintf("m%d", unit+1), fmt.Sprintf("modbus+rtu://%s/%d", p.name, unit+1), testProfile(t, twoPoints))
+		dev.Options = map[string]string{optBaud: "115200"}
+		sessions = append(sessions, session1(t, d, dev))
+	}
+	if c := sessions[0].(drivers.Observer).Condition(); c.Parallel != 1 || c.Connections != 0 {
+		t.Errorf("%+v", c)
+	}
+	all := func(rounds int) {
+		t.Helper()
+		var work sync.WaitGroup
+		for i, s := range sessions {
+			work.Go(func() {
+				for range rounds {
+					got, err := s.Read(t.Context(), 0)
+					if want := float64(1000*(i+1) + 10); err != nil || got[0].Value != want || got[1].Value != want+2 {
+						t.Errorf("unit %d reads %v, %v; %v", i+1, got[0].Value, got[1].Value, err)
+						return
+					}
+				}
+			})
+		}
+		work.Wait()
+	}
+	all(10)
+	if most != 1 {
+		t.Errorf("%d requests were on the line at once", most)
+	}
+	p.unplug(t)
+	for range 3 {
+		_, err := sessions[0].Read(t.Context(), 0)
+		if err == nil || !strings.Contains(err.Error(), "device m1: ") || !strings.Contains(err.Error(), "is not there; plug the adapter in") {
+			t.Fatalf("without an adapter: %v", err)
+		}
+	}
+	p.plug(t, honest)
+	for until := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		_, err := sessions[0].Read(t.Context(), 0)
+		if err == nil {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("never came back: %v", err)
+		}
+	}
+	all(3)
 }
