@@ -15,7 +15,11 @@ TEST_PKGS  ?= ./...
 TIMEOUT    ?= 20m
 FUZZTIME   ?= 10s
 BENCHTIME  ?= 1s
+CASES      ?=
+WARM       ?= 8s
+WINDOW     ?= 30s
 DEMO_FLAGS ?=
+BENCH_FLAGS ?=
 
 # Without C and debug tables the first build takes a quarter less; a panic still
 # names its lines. For a debugger: make gridwarden GCFLAGS=
@@ -25,7 +29,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
-.PHONY: help build demo test peers screenshots accuracy bench fuzz lint fmt clean gridwarden gridsim
+.PHONY: help build demo test peers screenshots accuracy bench fuzz lint fmt clean gridwarden gridsim bench-polling
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +68,12 @@ accuracy: ## what the detectors find in simulated districts of five seeds
 
 bench: bin/influxd ## all benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 60m $(TEST_PKGS)
+
+# One program at a time on an otherwise idle machine, or the numbers say nothing.
+bench-polling: gridwarden ## polling beside a recorded baseline; CASES="ports-1000 gw-1000", list, largest or path
+	@$(BUILD) -o bin/bench-sim ./internal/poll/bench/sim
+	@$(BUILD) -o bin/bench-polling ./internal/poll/bench/runner
+	@bin/bench-polling -cases "$(CASES)" -warm $(WARM) -window $(WINDOW) -results var/bench-polling/results.jsonl $(BENCH_FLAGS)
 
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)

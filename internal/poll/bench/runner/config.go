@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/gridwarden/gridwarden/internal/poll/bench/fleet"
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// Kinds of generated configuration.
+const (
+	genGridwarden = "gridwarden"
+	genTelegraf   = "telegraf"
+	genJSON       = "json"
+	genCommand    = "cmd:"
+)
+
+// tokenVariable names the environment variable with the token that
+// Gridwarden sends to the sink, which looks at none.
+const tokenVariable = "GRIDWARDEN_BENCH_TOKEN"
+
+// writeConfig writes the collector's configuration into a folder and returns
+// its path, the {cfg} of the collector's command.
+func (r *runner) writeConfig(c *Case, list []Device, dir, sink string) (string, error) {
+	text, err := json.MarshalIndent(list, "", " ")
+	if err != nil {
+		return "", fmt.Errorf("list of devices: %w", err)
+	}
+	asJSON, err := file(dir, "devices.json", string(text))
+	switch {
+	case err != nil || r.gen == genJSON:
+		return asJSON, err
+	case r.gen == genGridwarden:
+		return gridwarden(list, dir, sink)
+	case r.gen == genTelegraf:
+		return file(dir, "collector.conf", r.telegraf(c, list, sink))
+	}
+	out := filepath.Join(dir, "collector.conf")
+	command := exec.Command(strings.TrimPrefix(r.gen, genCommand), asJSON, out) //nolint:gosec // named by the caller for this
+	if said, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w: %s", r.gen, err, said)
+	}
+	return out, nil
+}
+
+// file writes a file of a folder and returns its path.
+func file(dir, name, text string) (string, error) {
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return "", fmt.Errorf("folder of the case: %w", err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("configuration: %w", err)
+	}
+	return path, nil
+}
+
+// quantities are what Gridwarden's profile calls the points of package fleet:
+// powers, which may be anything and change from second to second.
+func quantities() [fleet.Points]meter.Quantity {
+	return [fleet.Points]meter.Quantity{
+		meter.ActivePower, meter.ReactivePowerA, meter.ActivePowerA, meter.ReactivePowerB, meter.ActivePowerB,
+		meter.ReactivePowerC, meter.ActivePowerC, meter.ApparentPower, meter.ReactivePower, meter.ApparentPowerA,
+	}
+}
+
+func quantityNames() (names [fleet.Points]string) {
+	for i, q := range quantities() {
+		names[i] = string(q)
+	}
+	return names
+}
+
+// Profile is the register map of the simulated devices.
+func profileText() string {
+	var b strings.Builder
+	b.WriteString("name: bench\nmanufacturer: Gridwarden\nmodel: benchmark\nsource: package fleet of the polling benchmark\nstatus: simulated\n" +
+		"protocol: modbus\nmodbus:\n  points:\n")
+	names := quantityNames()
+	for i, p := range fleet.List() {
+		encoding := "uint16"
+		if p.Float {
+			encoding = "float32"
+		}
+		fmt.Fprintf(&b, "    - {quantity: %s, table: holding, address: %d, encoding: %s}\n", names[i], p.Address, encoding)
+	}
+	return b.String()
+}
+
+// gridwarden writes a configuration of Gridwarden: the devices alone, no
+// records, and the sink as historian.
+func gridwarden(list []Device, dir, sink string) (string, error) {
+	if _, err := file(dir, "profiles/bench.yaml", profileText()); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString("id,url,profile,meter_id,interval\n")
+	for _, d := range list {
+		fmt.Fprintf(&b, "%s,modbus://%s:%d/%d,bench,%s,%dms\n", d.Name, d.Host, d.Port, d.Unit, d.Name, d.IntervalMS)
+	}
+	if _, err := file(dir, "devices.csv", b.String()); err != nil {
+		return "", err
+	}
+	return file(dir, "gridwarden.yaml", fmt.Sprintf(`site: {name: Polling benchmark}
+data_dir: data
+profiles: profiles
+device_files: [devices.csv]
+historian: {url: "http://%s", org: o, bucket: b, token_env: %s}
+console: {listen: "127.0.0.1:0"}
+`, sink, tokenVariable))
+}
