@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
 // Config is the whole configuration. Relative paths are taken from the folder
 // of the configuration file.
@@ -12,6 +15,7 @@ type Config struct {
 	Devices   []Device  `yaml:"devices"`
 	DeviceCSV []string  `yaml:"device_files"` // CSV files of further devices
 	Profiles  string    `yaml:"profiles"`     // folder of further device profiles
+	OPCUA     OPCUA     `yaml:"opcua"`
 	Stream    Stream    `yaml:"stream"`
 	Historian Historian `yaml:"historian"`
 	Detection Detection `yaml:"detection"`
@@ -44,6 +48,19 @@ type Device struct {
 	// Groups are intervals of the profile's groups that replace the profile's;
 	// columns interval.NAME of a device file.
 	Groups map[string]time.Duration `yaml:"groups"`
+}
+
+// OPCUA says who we are towards OPC UA servers, and whom we trust.
+type OPCUA struct {
+	PKIDir         string `yaml:"pki_dir"`         // certificates: own, trusted, issuers, rejected; data_dir/pki where empty
+	ApplicationURI string `yaml:"application_uri"` // of our own certificate; urn:HOST:gridwarden where empty
+	ValidDays      int    `yaml:"valid_days"`      // of a certificate that we make ourselves
+	// Certificate and Key are files of a certificate that was issued elsewhere.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	// AllowMissingCRL accepts certificates of an authority whose revocation
+	// list is missing or out of date.
+	AllowMissingCRL bool `yaml:"allow_missing_crl"`
 }
 
 // Stream says where telemetry waits between polling and everything after it.
@@ -104,6 +121,7 @@ func Default() Config {
 	return Config{
 		Site:      Site{Name: "Gridwarden", TimeZone: "UTC"},
 		DataDir:   "data",
+		OPCUA:     OPCUA{ValidDays: 5 * 365},
 		Historian: Historian{Org: "gridwarden", Bucket: "telemetry"},
 		Detection: Detection{At: "03:30", LookbackDays: 400},
 		Risk:      Risk{Prior: 0.01},
@@ -112,6 +130,14 @@ func Default() Config {
 		Console:   Console{Listen: "127.0.0.1:8480"},
 		location:  time.UTC,
 	}
+}
+
+// PKI is the folder of OPC UA certificates.
+func (c *Config) PKI() string {
+	if c.OPCUA.PKIDir != "" {
+		return c.OPCUA.PKIDir
+	}
+	return filepath.Join(c.DataDir, "pki")
 }
 
 // Location is the site's time zone.

@@ -57,6 +57,39 @@ func TestDefaultsAndPaths(t *testing.T) {
 	}
 }
 
+// TestPaths takes relative paths from the folder of the file that names them.
+func TestPaths(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	c, err := Load(put("g.yaml", `
+data_dir: store
+opcua: {certificate: own.der, key: /etc/own.pem}
+devices: [{id: A, url: 'opc.tcp://h', profile: p, options: {user: u, password_file: secrets/a, user_cert: /x.der}}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := c.Devices[0].Options; o["password_file"] != filepath.Join(dir, "secrets", "a") || o["user_cert"] != "/x.der" || o["user"] != "u" {
+		t.Errorf("options %q", o)
+	}
+	if c.PKI() != filepath.Join(dir, "store", "pki") || c.OPCUA.Certificate != filepath.Join(dir, "own.der") || c.OPCUA.Key != "/etc/own.pem" {
+		t.Errorf("%q, %+v", c.PKI(), c.OPCUA)
+	}
+	devices, err := ReadDeviceFile(put("more/d.csv", "id,url,profile,option.user_key\nB,opc.tcp://h,p,b.pem\n"))
+	if err != nil || devices[0].Options["user_key"] != filepath.Join(dir, "more", "b.pem") {
+		t.Errorf("%+v, %v", devices, err)
+	}
+}
+
 func TestParseZone(t *testing.T) {
 	for name, offset := range map[string]int{"": 0, "UTC": 0, "+08:00": 8 * 3600, "-03:30": -12600, "Asia/Shanghai": 8 * 3600} {
 		l, err := ParseZone(name)
@@ -130,7 +163,7 @@ func TestProductionSample(t *testing.T) {
 	}
 	d := Default()
 	if c.Detection != d.Detection || c.Risk != d.Risk || c.Cases != d.Cases || c.Console != d.Console || c.Plugins.Timeout != d.Plugins.Timeout ||
-		c.Historian.Org != d.Historian.Org || c.Historian.Bucket != d.Historian.Bucket || c.Stream != d.Stream {
+		c.Historian.Org != d.Historian.Org || c.Historian.Bucket != d.Historian.Bucket || c.Stream != d.Stream || c.OPCUA != d.OPCUA {
 		t.Errorf("the sample does not show the defaults:\n%+v\nwant\n%+v", c, d)
 	}
 	if len(c.Devices) != 1 || c.Devices[0].Interval != time.Second {

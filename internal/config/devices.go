@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -63,6 +64,21 @@ func (d *Device) fill() []fieldProblem {
 	return out
 }
 
+// fileOptions are the drivers' options that name files.
+func fileOptions() []string {
+	return []string{"password_file", "user_cert", "user_key", "tls_cert", "tls_key", "tls_ca"}
+}
+
+// resolve takes relative paths in a device's options from dir, the folder of
+// the file that names them.
+func (d *Device) resolve(dir string) {
+	for _, name := range fileOptions() {
+		if path := d.Options[name]; path != "" && !filepath.IsAbs(path) {
+			d.Options[name] = filepath.Join(dir, path)
+		}
+	}
+}
+
 // deviceColumns are the columns of a device file; option.NAME columns go to Options.
 var deviceColumns = []string{"id", "url", "profile", "meter_id", "interval", "timeout", "mode"}
 
@@ -75,7 +91,11 @@ func ReadDeviceFile(file string) ([]Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device file: %w", err)
 	}
-	return parseDevices(file, data)
+	devices, err := parseDevices(file, data)
+	for i := range devices {
+		devices[i].resolve(filepath.Dir(file))
+	}
+	return devices, err
 }
 
 func parseDevices(file string, data []byte) ([]Device, error) {

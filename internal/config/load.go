@@ -48,6 +48,9 @@ func (c *Config) resolve(dir string) {
 	at(&c.Registry)
 	at(&c.Profiles)
 	at(&c.Historian.TokenFile)
+	at(&c.OPCUA.PKIDir)
+	at(&c.OPCUA.Certificate)
+	at(&c.OPCUA.Key)
 	at(&c.Console.TLSCert)
 	at(&c.Console.TLSKey)
 	for i := range c.Readings {
@@ -55,6 +58,9 @@ func (c *Config) resolve(dir string) {
 	}
 	for i := range c.DeviceCSV {
 		at(&c.DeviceCSV[i])
+	}
+	for i := range c.Devices {
+		c.Devices[i].resolve(dir)
 	}
 	for i := range c.Plugins.ThirdParty {
 		at(&c.Plugins.ThirdParty[i].Path)
@@ -108,11 +114,26 @@ func (c *Config) check(doc *strictyaml.Document) {
 		doc.Add("$.cases.threshold", "%v; give a probability above 0, at most 1", c.Cases.Threshold)
 	}
 	c.checkPlugins(doc)
+	c.checkOPCUA(doc)
 	if _, port, err := net.SplitHostPort(c.Console.Listen); err != nil || port == "" {
 		doc.Add("$.console.listen", "%q is not host:port; write it as 127.0.0.1:8480", c.Console.Listen)
 	}
 	if (c.Console.TLSCert == "") != (c.Console.TLSKey == "") {
 		doc.Add("$.console", "tls_cert and tls_key go together; give both or none")
+	}
+}
+
+func (c *Config) checkOPCUA(doc *strictyaml.Document) {
+	if (c.OPCUA.Certificate == "") != (c.OPCUA.Key == "") {
+		doc.Add("$.opcua", "certificate and key go together; give both or none")
+	}
+	if uri := c.OPCUA.ApplicationURI; uri != "" {
+		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || u.Opaque == "" && u.Host == "" {
+			doc.Add("$.opcua.application_uri", "%q is not a URI; write one such as urn:substation-7:gridwarden", uri)
+		}
+	}
+	if d := c.OPCUA.ValidDays; d < 1 || d > 20*365 {
+		doc.Add("$.opcua.valid_days", "%d; give 1 to %d", d, 20*365)
 	}
 }
 
