@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,8 +43,9 @@ func (d *Driver) Schemes() []string { return []string{scheme} }
 
 // Check implements drivers.Driver.
 func (d *Driver) Check(dev drivers.Device) error {
-	err := dev.Check(profile.ProtocolOPCUA, optNode, optSecurity, optSecurityMode, optAllowNone, optPin, optUser, optPassword)
+	err := dev.Check(profile.ProtocolOPCUA, append(dataOptionNames(), securityOptionNames()...)...)
 	_, settingsErr := settingsOf(dev)
+	_, dataErr := dataOptionsOf(dev)
 	if dev.Profile != nil && dev.Profile.OPCUA != nil && dev.Options[optNode] == "" {
 		for i := range dev.Profile.OPCUA.Points {
 			if strings.Contains(dev.Profile.OPCUA.Points[i].Node, placeholder) {
@@ -52,7 +55,7 @@ func (d *Driver) Check(dev drivers.Device) error {
 			}
 		}
 	}
-	return errors.Join(err, settingsErr)
+	return errors.Join(err, settingsErr, dataErr)
 }
 
 // Share implements drivers.Sharer: devices of one endpoint are read together.
@@ -74,6 +77,10 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts, err := dataOptionsOf(dev)
+	if err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e := d.endpoints[s]
@@ -82,7 +89,7 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 		d.endpoints[s] = e
 	}
 	e.refs++
-	return newSession(d, e, dev), nil
+	return newSession(d, e, dev, opts), nil
 }
 
 // release drops one session's share in its endpoint.
@@ -117,29 +124,37 @@ type session struct {
 	driver   *Driver
 	endpoint *endpoint
 	dev      drivers.Device
+	opts     dataOptions
 	nodes    []string   // of the profile's points
 	groups   [][]string // of each group's points
+	inGroup  []int      // group of each point
 	timeout  time.Duration
 	closed   bool
+	notes    notes
+	history  history
 }
 
 var (
 	_ drivers.Sharer     = (*Driver)(nil)
 	_ drivers.Subscriber = (*session)(nil)
+	_ drivers.Observer   = (*session)(nil)
+	_ drivers.Backfiller = (*session)(nil)
 )
 
-func newSession(d *Driver, e *endpoint, dev drivers.Device) *session {
-	s := &session{driver: d, endpoint: e, dev: dev, timeout: dev.Timeout}
+func newSession(d *Driver, e *endpoint, dev drivers.Device, opts dataOptions) *session {
+	s := &session{driver: d, endpoint: e, dev: dev, opts: opts, timeout: dev.Timeout}
 	if s.timeout == 0 {
 		s.timeout = d.dialer.opts.Timeout
 	}
 	for i := range dev.Profile.OPCUA.Points {
 		s.nodes = append(s.nodes, strings.ReplaceAll(dev.Profile.OPCUA.Points[i].Node, placeholder, dev.Options[optNode]))
 	}
-	for _, g := range dev.Profile.Groups() {
+	s.inGroup = make([]int, len(s.nodes))
+	for g, group := range dev.Profile.Groups() {
 		var nodes []string
-		for _, p := range g.Points {
+		for _, p := range group.Points {
 			nodes = append(nodes, s.nodes[p])
+			s.inGroup[p] = g
 		}
 		s.groups = append(s.groups, nodes)
 	}
@@ -157,22 +172,23 @@ func (s *session) Close() error {
 
 // Read implements drivers.Session: all points of the group in one call.
 func (s *session) Read(ctx context.Context, group int) ([]meter.Reading, error) {
-	values, err := []*ua.DataValue(nil), drivers.ErrClosed
+	var values []*ua.DataValue
+	var took time.Duration
+	err := drivers.ErrClosed
 	if !s.closed {
-		values, err = s.endpoint.read(ctx, s.groups[group], s.timeout)
+		values, took, err = s.endpoint.read(ctx, s.groups[group], s.timeout)
 	}
-	received := time.Now().UTC()
+	got := receipt{at: time.Now().UTC(), took: took}
 	if err != nil {
 		err = fmt.Errorf("device %s: %w", s.dev.ID, err)
-		return s.dev.Failed(group, received, meter.CommFailure, err.Error()), err
+		return s.dev.Failed(group, got.at, meter.CommFailure, err.Error()), err
 	}
-	points := s.dev.Profile.OPCUA.Points
 	members := s.dev.Profile.Groups()[group].Points
 	out := make([]meter.Reading, len(members))
 	var failed []error
 	for i, p := range members {
-		out[i] = reading(&s.dev, &points[p], values[i], received)
-		if values[i] == nil || uint32(values[i].Status)&severityMask > severityUncert {
+		out[i] = s.reading(p, values[i], got)
+		if values[i] == nil || judgeStatus(values[i].Status).quality == meter.Bad {
 			failed = append(failed, fmt.Errorf("device %s: %s", s.dev.ID, out[i].Detail))
 		}
 	}
@@ -188,8 +204,53 @@ func (s *session) Subscribe(ctx context.Context, fn func([]meter.Reading)) error
 	return nil
 }
 
+// Condition implements drivers.Observer.
+func (s *session) Condition() drivers.Condition { return s.endpoint.condition() }
+
+// Notes lists what an operator should know of the device beside its readings,
+// a sentence each: what the server revised or does not offer, and its clock.
+func (s *session) Notes() []string {
+	list := s.notes.list()
+	if text := s.endpoint.clock.problem(s.opts.maxClockOffset); text != "" {
+		list = append(list, text)
+	}
+	return list
+}
+
+// ClockOffset returns how far the server's clock is ahead of ours, and
+// whether that is known yet.
+func (s *session) ClockOffset() (time.Duration, bool) { return s.endpoint.clock.known() }
+
 func (s *session) failedPoint(i int, why string) meter.Reading {
 	pt := &s.dev.Profile.OPCUA.Points[i]
 	return s.dev.FailedPoint(pt.Quantity, time.Now().UTC(), meter.Missing,
 		fmt.Sprintf("node %s: %s; compare the profile with the server's address space", s.nodes[i], why))
+}
+
+// notes are sentences about a device, one a subject.
+type notes struct {
+	mu   sync.Mutex
+	text map[string]string
+}
+
+// set replaces what is said of a subject; "" says nothing any more.
+func (n *notes) set(subject, text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.text == nil {
+		n.text = make(map[string]string)
+	}
+	if n.text[subject] = text; text == "" {
+		delete(n.text, subject)
+	}
+}
+
+func (n *notes) list() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var list []string
+	for _, subject := range slices.Sorted(maps.Keys(n.text)) {
+		list = append(list, n.text[subject])
+	}
+	return list
 }

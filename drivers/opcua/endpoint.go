@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/gopcua/opcua/ua"
+
+	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/drivers/opcua/client"
 )
 
 // gather is how long the first of several reads waits for the others that
@@ -28,14 +31,25 @@ type endpoint struct {
 	work   sync.WaitGroup
 	wake   chan struct{}
 
+	clock clock // of the server
+
 	mu      sync.Mutex
 	refs    int
 	waiting []*call
 	hub     hub
+	reading condition // of the connection that is read through
+	conn    *client.Client
+	history int // nodes of one history read, as learned
 
 	// Of the reading goroutine alone.
-	conn *connection
-	back backoff
+	through *connection
+	back    backoff
+}
+
+// condition is what is known of one of an endpoint's connections.
+type condition struct {
+	open bool
+	next time.Time // of the next attempt, where the last one failed
 }
 
 // call is one session's read.
@@ -47,6 +61,7 @@ type call struct {
 
 type result struct {
 	values []*ua.DataValue // in the order of nodes
+	took   time.Duration   // the round trip
 	err    error
 }
 
@@ -66,7 +81,7 @@ func (e *endpoint) close() {
 }
 
 // read asks for the values of nodes, together with whoever else asks now.
-func (e *endpoint) read(ctx context.Context, nodes []string, timeout time.Duration) ([]*ua.DataValue, error) {
+func (e *endpoint) read(ctx context.Context, nodes []string, timeout time.Duration) ([]*ua.DataValue, time.Duration, error) {
 	c := &call{nodes: nodes, timeout: timeout, done: make(chan result, 1)}
 	e.mu.Lock()
 	e.waiting = append(e.waiting, c)
@@ -79,13 +94,13 @@ func (e *endpoint) read(ctx context.Context, nodes []string, timeout time.Durati
 	defer timer.Stop()
 	select {
 	case r := <-c.done:
-		return r.values, r.err
+		return r.values, r.took, r.err
 	case <-timer.C:
-		return nil, fmt.Errorf("%w (%v); check the server's load and the network", errSilent, timeout)
+		return nil, 0, fmt.Errorf("%w (%v); check the server's load and the network", errSilent, timeout)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, 0, fmt.Errorf("wait for the server: %w", ctx.Err())
 	case <-e.ctx.Done():
-		return nil, errors.New("the driver was closed")
+		return nil, 0, errors.New("the driver was closed")
 	}
 }
 
@@ -93,11 +108,7 @@ var errSilent = errors.New("no answer in time")
 
 // serve reads for all sessions until close.
 func (e *endpoint) serve() {
-	defer func() {
-		if e.conn != nil {
-			e.conn.close()
-		}
-	}()
+	defer e.disconnect()
 	for {
 		select {
 		case <-e.ctx.Done():
@@ -111,6 +122,11 @@ func (e *endpoint) serve() {
 		}
 		for batch := e.take(); len(batch) > 0; batch = e.take() {
 			e.readBatch(batch)
+		}
+		if e.through != nil {
+			ctx, cancel := context.WithTimeout(e.ctx, e.opts.Timeout)
+			e.checkClock(ctx, e.through.client)
+			cancel()
 		}
 	}
 }
@@ -139,38 +155,42 @@ func (e *endpoint) readBatch(batch []*call) {
 		nodes = append(nodes, c.nodes...)
 		timeout = max(timeout, c.timeout)
 	}
-	values, err := e.readNodes(nodes, timeout)
+	values, took, err := e.readNodes(nodes, timeout)
 	for _, c := range batch {
 		if err != nil {
 			c.done <- result{err: err}
 			continue
 		}
-		c.done <- result{values: values[:len(c.nodes):len(c.nodes)]}
+		c.done <- result{values: values[:len(c.nodes):len(c.nodes)], took: took}
 		values = values[len(c.nodes):]
 	}
 }
 
-func (e *endpoint) readNodes(nodes []string, timeout time.Duration) ([]*ua.DataValue, error) {
+func (e *endpoint) readNodes(nodes []string, timeout time.Duration) ([]*ua.DataValue, time.Duration, error) {
 	for try := 0; ; try++ {
-		fresh := e.conn == nil
+		if e.through != nil && e.through.client.Err() != nil {
+			e.disconnect() // lost while nobody read
+		}
+		fresh := e.through == nil
 		if fresh {
 			if err := e.connect(); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 		}
 		ctx, cancel := context.WithTimeout(e.ctx, timeout)
-		values, err := e.conn.read(ctx, nodes)
+		began := time.Now()
+		values, err := e.through.read(ctx, nodes)
+		took := time.Since(began)
 		expired := ctx.Err() != nil
 		cancel()
 		if err == nil {
 			e.back.succeeded()
-			return values, nil
+			return values, took, nil
 		}
-		e.conn.close()
-		e.conn = nil
-		e.back.failed(err)
+		e.disconnect()
+		e.failed(err)
 		if fresh || expired || try > 0 {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 }
@@ -181,51 +201,52 @@ func (e *endpoint) connect() error {
 	}
 	c, err := e.dialer.dial(e.ctx, e.settings)
 	if err != nil {
-		e.back.failed(err)
+		e.failed(err)
 		return err
 	}
-	e.conn = c
+	ctx, cancel := context.WithTimeout(e.ctx, e.opts.Timeout)
+	e.checkClock(ctx, c.client)
+	cancel()
+	e.through = c
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.conn, e.reading, e.history = c.client, condition{open: true}, c.limits.history
 	return nil
 }
 
-// read reads nodes in as few requests as the server allows. A node id that
-// cannot be resolved fails alone.
-func (c *connection) read(ctx context.Context, nodes []string) ([]*ua.DataValue, error) {
-	out := make([]*ua.DataValue, len(nodes))
-	var ask []*ua.ReadValueID
-	var index []int
-	flush := func() error {
-		if len(ask) == 0 {
-			return nil
-		}
-		res, err := c.client.Read(ctx, &ua.ReadRequest{TimestampsToReturn: ua.TimestampsToReturnBoth, NodesToRead: ask})
-		if err != nil {
-			return fmt.Errorf("read %d nodes: %w", len(ask), err)
-		}
-		if len(res.Results) != len(ask) {
-			return fmt.Errorf("read %d nodes: %d values came; the server breaks the protocol", len(ask), len(res.Results))
-		}
-		for i, dv := range res.Results {
-			out[index[i]] = dv
-		}
-		ask, index = ask[:0], index[:0]
-		return nil
+func (e *endpoint) failed(err error) {
+	e.back.failed(err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.reading.next = e.back.next
+}
+
+func (e *endpoint) disconnect() {
+	if e.through == nil {
+		return
 	}
-	for i, text := range nodes {
-		node, err := c.node(text)
-		if err != nil {
-			out[i] = &ua.DataValue{Status: ua.StatusBadNodeIDUnknown}
-			continue
+	e.mu.Lock()
+	e.conn, e.reading = nil, condition{}
+	e.mu.Unlock()
+	e.through.close()
+	e.through = nil
+}
+
+// condition tells how the endpoint stands, for all its sessions.
+func (e *endpoint) condition() drivers.Condition {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := drivers.Condition{Parallel: parallel}
+	now := e.opts.Now()
+	for _, c := range []condition{e.reading, e.hub.condition} {
+		if c.open {
+			out.Connections++
 		}
-		ask = append(ask, &ua.ReadValueID{NodeID: node, AttributeID: ua.AttributeIDValue})
-		index = append(index, i)
-		if len(ask) == c.limit {
-			if err := flush(); err != nil {
-				return nil, err
-			}
+		if c.next.After(now) && (out.NextProbe.IsZero() || c.next.Before(out.NextProbe)) {
+			out.NextProbe = c.next
 		}
 	}
-	return out, flush()
+	return out
 }
 
 // backoff spaces attempts: the first after a success at once, then twice as

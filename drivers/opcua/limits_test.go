@@ -31,8 +31,8 @@ func TestServerLimit(t *testing.T) {
 	}
 	all.Wait()
 	for _, e := range d.endpoints {
-		if e.conn == nil || e.conn.limit != 7 {
-			t.Errorf("the server's limit was not learned: %+v", e.conn)
+		if e.through == nil || e.through.limits.read != 7 {
+			t.Errorf("the server's limit was not learned: %+v", e.through)
 		}
 	}
 }

@@ -204,7 +204,7 @@ func testQualities(t *testing.T, peer *nodeServer) {
 		value   bool
 	}{
 		meter.VoltageA:      {quality: meter.Good, value: true},
-		meter.CurrentA:      {flags: meter.Implausible, detail: "sent a string"},
+		meter.CurrentA:      {flags: meter.Implausible, detail: "sent no number but a string"},
 		meter.CurrentB:      {flags: meter.Missing, detail: "StatusBadSensorFailure"},
 		meter.CurrentC:      {flags: meter.CommFailure, detail: "StatusBadNoCommunication"},
 		meter.PowerFactor:   {quality: meter.Uncertain, flags: meter.Stale, detail: "LastUsable", value: true},

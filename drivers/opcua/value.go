@@ -1,57 +1,76 @@
 package opcua
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
 
-	"github.com/gridwarden/gridwarden/drivers"
-	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// The two top bits of a status code say whether a value is good, uncertain or
-// bad (OPC 10000-4, 7.38.1); the next fourteen name the code itself.
 const (
-	severityMask    = 0xC0000000
-	severityGood    = 0x00000000
-	severityUncert  = 0x40000000
-	subCodeMask     = 0xFFFF0000
 	maxRaw          = 32
 	toleratedFuture = 10 * time.Minute
 )
 
-// reading turns a data value into a reading of one point.
-func reading(dev *drivers.Device, pt *profile.OPCUAPoint, dv *ua.DataValue, received time.Time) meter.Reading {
+// receipt is when and how fast values came.
+type receipt struct {
+	at   time.Time     // received, UTC
+	took time.Duration // round trip; 0 where they came unasked
+}
+
+// reading turns a data value into a reading of one of the profile's points.
+func (s *session) reading(i int, dv *ua.DataValue, got receipt) meter.Reading {
+	pt := &s.dev.Profile.OPCUA.Points[i]
 	if dv == nil {
-		return dev.FailedPoint(pt.Quantity, received, meter.Missing, "the server returned nothing for this node")
+		return s.dev.FailedPoint(pt.Quantity, got.at, meter.Missing, "the server returned nothing for this node")
 	}
-	status := uint32(dv.Status)
-	if s := status & severityMask; s != severityGood && s != severityUncert {
-		r := dev.FailedPoint(pt.Quantity, received, flagsOf(dv.Status), fmt.Sprintf("node %s: %v", pt.Node, dv.Status))
+	v := judgeStatus(dv.Status)
+	if v.quality == meter.Bad {
+		return s.dev.FailedPoint(pt.Quantity, got.at, v.flags, fmt.Sprintf("node %s: %s", s.nodes[i], v.detail))
+	}
+	n, err := number(dv.Value)
+	if pt.Quantity == meter.ClockOffset {
+		if t, ok := moment(dv.Value); ok {
+			n, err = t.Sub(got.at.Add(-got.took/2)).Seconds(), nil
+		}
+	}
+	if err != nil {
+		return s.dev.FailedPoint(pt.Quantity, got.at, meter.Implausible, fmt.Sprintf("node %s: %v; name a node that holds a number", s.nodes[i], err))
+	}
+	event, problem := eventTime(dv, got.at)
+	if problem == "" {
+		problem = s.endpoint.clock.problem(s.opts.maxClockOffset)
+	}
+	r := s.dev.Reading(pt.Quantity, pt.Side, pt.Value(n), event, got.at, raw(dv.Value))
+	if r.Quality == meter.Bad {
 		return r
 	}
-	number, err := number(dv.Value)
-	if err != nil {
-		return dev.FailedPoint(pt.Quantity, received, meter.Implausible, fmt.Sprintf("node %s: %v; name a node that holds a number", pt.Node, err))
+	r.Flags |= v.flags
+	r.Quality = min(r.Quality, v.quality)
+	if v.detail != "" {
+		r.Detail = join(r.Detail, fmt.Sprintf("node %s: %s", s.nodes[i], v.detail))
 	}
-	event, clock := eventTime(dv, received)
-	r := dev.Reading(pt.Quantity, pt.Side, pt.Value(number), event, received, raw(dv.Value))
-	if r.Quality == meter.Good && status&severityMask == severityUncert {
-		r.Quality = meter.Uncertain
-		r.Flags |= flagsOf(dv.Status)
-		r.Detail = fmt.Sprintf("node %s: %v", pt.Node, dv.Status)
-	}
-	if r.Quality == meter.Good && clock != "" {
-		r.Quality, r.Detail = meter.Uncertain, clock
+	// A clock's own offset is right however wrong the clock is.
+	if problem != "" && pt.Quantity != meter.ClockOffset {
+		r.Quality, r.Detail = min(r.Quality, meter.Uncertain), join(r.Detail, problem)
 	}
 	return r
 }
 
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
 // eventTime prefers the source's time, then the server's. A time that cannot
-// be is replaced by the time of receipt, and said.
+// be is replaced by the time of receipt, and said. An old time is none of its
+// business: a value that does not change keeps the time at which it came to be.
 func eventTime(dv *ua.DataValue, received time.Time) (event time.Time, problem string) {
 	for _, t := range []time.Time{dv.SourceTimestamp, dv.ServerTimestamp} {
 		if t.Year() < 2000 {
@@ -65,31 +84,9 @@ func eventTime(dv *ua.DataValue, received time.Time) (event time.Time, problem s
 	return received, ""
 }
 
-// flagsOf maps the status codes of OPC 10000-4 and -8 that have a meaning in
-// our flags.
-func flagsOf(code ua.StatusCode) meter.Flags {
-	switch ua.StatusCode(uint32(code) & subCodeMask) {
-	case ua.StatusBadNoCommunication, ua.StatusBadDeviceFailure, ua.StatusBadNotConnected, ua.StatusBadCommunicationError:
-		return meter.CommFailure
-	case ua.StatusUncertainLastUsableValue, ua.StatusUncertainNoCommunicationLastUsableValue:
-		return meter.Stale
-	case ua.StatusUncertainSubstituteValue:
-		return meter.Substituted
-	case ua.StatusUncertainEngineeringUnitsExceeded, ua.StatusBadOutOfRange:
-		return meter.OutOfRange
-	}
-	return meter.Missing & badOnly(code)
-}
+var errNoNumber = errors.New("the server sent no number")
 
-// badOnly is all flags for a bad code and none for an uncertain one.
-func badOnly(code ua.StatusCode) meter.Flags {
-	if uint32(code)&severityMask == severityUncert {
-		return 0
-	}
-	return math.MaxUint16
-}
-
-// number takes the number out of a scalar variant.
+// number takes the number out of a scalar variant; NaN where it is empty.
 func number(v *ua.Variant) (float64, error) {
 	if v == nil || v.Value() == nil {
 		return math.NaN(), nil
@@ -115,8 +112,22 @@ func number(v *ua.Variant) (float64, error) {
 		return float64(n), nil
 	case uint64:
 		return float64(n), nil
+	case bool: // a state: 1 while it holds
+		if n {
+			return 1, nil
+		}
+		return 0, nil
 	}
-	return math.NaN(), fmt.Errorf("the server sent a %T", v.Value())
+	return math.NaN(), fmt.Errorf("%w but a %T", errNoNumber, v.Value())
+}
+
+// moment takes the time out of a variant that holds one.
+func moment(v *ua.Variant) (time.Time, bool) {
+	if v == nil {
+		return time.Time{}, false
+	}
+	t, ok := v.Value().(time.Time)
+	return t, ok && t.Year() >= 2000
 }
 
 // raw is the variant as it came.
