@@ -31,9 +31,12 @@ func (s *Stream) ConsumeReadings(ctx context.Context, durable string, fn func(co
 		return err
 	}
 	for failures := 0; ctx.Err() == nil; {
-		err := s.consumeBatch(ctx, cons, durable, failures, fn)
+		more, err := s.consumeBatch(ctx, cons, durable, failures, fn)
 		if err == nil {
 			failures = 0
+			if !more && sleep(ctx, s.cfg.FetchWait) != nil {
+				break
+			}
 			continue
 		}
 		if ctx.Err() != nil {
@@ -68,16 +71,21 @@ func (s *Stream) consumer(ctx context.Context, durable string) (jetstream.Consum
 	return cons, nil
 }
 
-// consumeBatch fetches what there is, up to FetchBytes or FetchWait, and sees
-// it through.
-func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, durable string, failures int, fn func(context.Context, []meter.Reading) error) error {
-	batch, err := cons.Fetch(maxMessagesPerFetch, jetstream.FetchMaxBytes(s.cfg.FetchBytes), jetstream.FetchMaxWait(s.cfg.FetchWait))
+// consumeBatch fetches what there is, up to FetchBytes, and sees it through.
+// It reports whether there may be more already. Nothing waits at the server
+// for messages to come: it would pass each on by itself, and write down that
+// it did, file by file.
+func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, durable string, failures int, fn func(context.Context, []meter.Reading) error) (more bool, err error) {
+	most := max(1, s.cfg.FetchBytes/s.cfg.MessageBytes)
+	batch, err := cons.FetchNoWait(most)
 	if err != nil {
-		return fmt.Errorf("fetch: %w", err)
+		return false, fmt.Errorf("fetch: %w", err)
 	}
 	var msgs []jetstream.Msg
 	var readings []meter.Reading
+	fetched := 0
 	for m := range batch.Messages() {
+		fetched++
 		decoded, err := Decode(m.Data())
 		if err != nil {
 			if err := s.bury(ctx, durable, m, err); err != nil {
@@ -98,19 +106,19 @@ func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, dura
 			for _, m := range msgs {
 				s.refuse(m, wait)
 			}
-			return err
+			return false, err
 		}
 	}
 	for _, m := range msgs {
 		// A lost acknowledgement brings the message again, which fn bears.
 		if err := m.Ack(); err != nil {
-			return fmt.Errorf("acknowledge: %w", err)
+			return false, fmt.Errorf("acknowledge: %w", err)
 		}
 	}
 	if err := batch.Error(); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return fmt.Errorf("fetch: %w", err)
+		return false, fmt.Errorf("fetch: %w", err)
 	}
-	return nil
+	return fetched == most, nil
 }
 
 // refuse gives a message back, to come again after wait. Where even that

@@ -13,7 +13,8 @@ import (
 // ErrUndecodable marks a message that is not a batch of readings.
 var ErrUndecodable = errors.New("not a batch of readings")
 
-// Decode returns the readings of one message. What it allocates is bounded by
+// Decode returns the readings of one message. Their raw values are parts of
+// data, which must not change while they are in use. What it allocates is bounded by
 // the length of data, whatever the bytes say. Its errors are ErrUndecodable.
 func Decode(data []byte) ([]meter.Reading, error) {
 	if len(data) > maxMessage {
@@ -158,7 +159,8 @@ func (d *decoder) reading(r *meter.Reading) {
 		r.Flags = meter.Flags(flags)
 	}
 	if head&hasRaw != 0 {
-		r.Raw = append([]byte(nil), d.field("raw value")...)
+		raw := d.field("raw value")
+		r.Raw = raw[:len(raw):len(raw)]
 	}
 	if head&hasDetail != 0 {
 		r.Detail = d.name("detail")

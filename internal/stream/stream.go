@@ -30,7 +30,7 @@ const (
 	DefaultMaxBytes      = 8 << 30
 	DefaultMessageBytes  = 64 << 10
 	DefaultFetchBytes    = 512 << 10
-	DefaultFetchWait     = 250 * time.Millisecond
+	DefaultFetchWait     = time.Second
 	DefaultAckWait       = time.Minute
 	DefaultMinBackoff    = 250 * time.Millisecond
 	DefaultMaxBackoff    = 10 * time.Second
@@ -40,7 +40,6 @@ const (
 	startTimeout         = 5 * time.Minute // recovery takes about 1 s per GB
 	maxUnacknowledged    = 4096
 	defaultSource        = "local"
-	maxMessagesPerFetch  = 1024
 	publishAttempts      = 5
 	publishTimeout       = 10 * time.Second
 	maxOutstandingAtOnce = 256
@@ -70,8 +69,8 @@ type Config struct {
 	SyncAlways bool
 
 	// MessageBytes is the size at which a batch is cut into messages;
-	// FetchBytes and FetchWait bound what one call of a consumer's function
-	// gets: so many bytes, or what has come after so long.
+	// FetchBytes is about what one call of a consumer's function gets. Where
+	// there is less, new messages are gathered for FetchWait.
 	MessageBytes int
 	FetchBytes   int
 	FetchWait    time.Duration
