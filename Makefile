@@ -10,15 +10,15 @@ INFLUXD       := v1.8.10
 GOLANGCI_LINT := v2.15.0
 
 # What may be set on the command line.
-TEST_FLAGS ?=
-TEST_PKGS  ?= ./...
-TIMEOUT    ?= 20m
-FUZZTIME   ?= 10s
-BENCHTIME  ?= 1s
-CASES      ?=
-WARM       ?= 8s
-WINDOW     ?= 30s
-DEMO_FLAGS ?=
+TEST_FLAGS  ?=
+TEST_PKGS   ?= ./...
+TIMEOUT     ?= 20m
+FUZZTIME    ?= 10s
+BENCHTIME   ?= 1s
+CASES       ?=
+WARM        ?= 8s
+WINDOW      ?= 30s
+DEMO_FLAGS  ?=
 BENCH_FLAGS ?=
 
 # Without C and debug tables the first build takes a quarter less; a panic still
@@ -32,7 +32,7 @@ LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 .PHONY: help build demo test peers screenshots accuracy bench fuzz lint fmt clean gridwarden gridsim bench-polling
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: gridwarden gridsim bin/influxd ## bin/gridwarden, bin/gridsim, bin/influxd
 
