@@ -17,6 +17,7 @@ type device struct {
 	dev     drivers.Device
 	driver  *driverCounters
 	conn    *connection
+	share   int // reads that the connection bears at once, as this device has it
 	seat    int // among the devices of its connection; sets its phase
 	readers []reader
 
@@ -31,6 +32,7 @@ type device struct {
 	// reachable says that the last read reached the device. Those of which it
 	// is not known are tried a few at a time.
 	reachable atomic.Bool
+	closing   atomic.Bool // its session is being closed
 
 	// Guarded by conn.mu.
 	reading bool
@@ -79,11 +81,8 @@ func (p *Poller) seat(d *device, s share) {
 		p.numbered++
 		p.connections[s.key] = c
 	}
-	c.mu.Lock()
-	c.parallel = s.Parallel
-	c.mu.Unlock()
 	c.devices++
-	d.conn, d.seat = c, c.seats
+	d.conn, d.share, d.seat = c, s.Parallel, c.seats
 	c.seats++
 }
 
@@ -146,6 +145,9 @@ func (p *Poller) equip(d *device, session drivers.Session) {
 	d.mu.Unlock()
 }
 
+// name is that of the group.
+func (r *reader) name() string { return r.device.dev.Profile.Groups()[r.group].Name }
+
 // launch lets a device be read; p.ctx is set.
 func (p *Poller) launch(d *device) []*reader {
 	_, blocks := d.starter.(*blocking)
@@ -159,6 +161,9 @@ func (p *Poller) launch(d *device) []*reader {
 			})
 		}
 	}
+	d.conn.mu.Lock()
+	d.conn.parallel = d.share
+	d.conn.mu.Unlock()
 	list := make([]*reader, len(d.readers))
 	for i := range d.readers {
 		list[i] = &d.readers[i]
@@ -166,13 +171,13 @@ func (p *Poller) launch(d *device) []*reader {
 	return list
 }
 
-// close ends what the device holds.
+// close ends what the device holds. A read under way that fails now fails over
+// that.
 func (d *device) close() error {
-	if d.cancel != nil {
+	d.closing.Store(true)
+	if d.cancel != nil { // a session is used by one goroutine at a time
 		d.cancel()
-	}
-	if d.session == nil {
-		return nil
+		awaitAll(context.Background(), stopAll([]*device{d}))
 	}
 	if err := d.session.Close(); err != nil {
 		return fmt.Errorf("close device %s: %w", d.dev.ID, err)

@@ -17,7 +17,6 @@ type Poller struct {
 	out      *outbox
 	workers  sync.WaitGroup
 	ran      atomic.Bool
-	ended    atomic.Bool // reads that fail now fail over the end
 	fleet    atomic.Pointer[[]*device]
 
 	applying    sync.Mutex // changes of the fleet, one at a time, and of what follows
@@ -117,7 +116,6 @@ func (p *Poller) end(grace context.Context) error {
 	defer cancel()
 	under := stopAll(fleet)
 	awaitAll(soon, under)
-	p.ended.Store(true)
 	err := closeAll(fleet)
 	awaitAll(grace, under)
 	p.workers.Wait()

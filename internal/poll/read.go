@@ -21,7 +21,7 @@ func (p *Poller) begin(r *reader) {
 // It runs on whatever goroutine the driver finished on.
 func (p *Poller) complete(r *reader, list []meter.Reading, err error) {
 	d := r.device
-	if err == nil || !p.cutShort(d) {
+	if err == nil || !d.cutShort() {
 		now := p.cfg.Now()
 		if len(list) == 0 {
 			list, err = p.nothing(d, r.group, now, err)
@@ -36,15 +36,15 @@ func (p *Poller) complete(r *reader, list []meter.Reading, err error) {
 		p.out.add(list)
 	}
 	p.finish(r)
-	if p.cfg.Continuous && !p.ended.Load() {
+	if p.cfg.Continuous {
 		p.offer(r, p.cfg.Now())
 	}
 }
 
 // cutShort reports whether a read failed over the poller's own doing: nothing
 // is known of the device then.
-func (p *Poller) cutShort(d *device) bool {
-	return p.ended.Load() || d.ctx != nil && d.ctx.Err() != nil
+func (d *device) cutShort() bool {
+	return d.closing.Load() || d.ctx != nil && d.ctx.Err() != nil
 }
 
 // nothing makes readings of an answer without any.

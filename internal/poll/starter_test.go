@@ -65,6 +65,9 @@ func (f *starterDriver) Share(d drivers.Device) drivers.Sharing {
 }
 
 func (f *starterDriver) Session(d drivers.Device) (drivers.Session, error) {
+	if d.URL.Host == "broken" {
+		return nil, errBroken
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sessions++
