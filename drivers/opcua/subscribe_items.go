@@ -78,7 +78,6 @@ func (s *subscription) monitorBeat() error {
 		return err
 	}
 	if uint32(results[0].StatusCode)>>severityShift == 0 {
-		s.beat = time.Now()
 		s.beatDog = max(s.endpoint.opts.Watchdog, 4*max(s.publishing, milliseconds(results[0].RevisedSamplingInterval)))
 	}
 	return nil

@@ -33,7 +33,8 @@ type subscription struct {
 	items      items
 	expected   uint32    // next sequence number
 	heard      time.Time // the last message
-	beat       time.Time // the last change of the server's clock; zero where it is not monitored
+	data       time.Time // the last message with news
+	beats      int       // changes of the server's clock
 	beatDog    time.Duration
 	answers    chan published
 }
@@ -183,6 +184,10 @@ func (s *subscription) hand(ctx context.Context, p published) bool {
 	}
 }
 
+// leastBeats is how often the server's clock must have been heard before its
+// silence means anything: not every server publishes its changes.
+const leastBeats = 3
+
 // errSilentSubscription is what a subscription is that sends nothing.
 var errSilentSubscription = errors.New("the subscription has been silent")
 
@@ -217,7 +222,7 @@ func (s *subscription) pump() error {
 			if silence := now.Sub(s.heard); silence > s.watchdog {
 				return fmt.Errorf("%w at %s for %v; connecting anew", errSilentSubscription, e.settings.url, silence.Round(100*time.Millisecond))
 			}
-			if silence := now.Sub(s.beat); !s.beat.IsZero() && silence > s.beatDog {
+			if silence := now.Sub(s.data); s.beats >= leastBeats && silence > s.beatDog {
 				return fmt.Errorf("%w at %s but for keep-alives for %v; connecting anew", errSilentSubscription, e.settings.url, silence.Round(100*time.Millisecond))
 			}
 			ctx, cancel := context.WithTimeout(e.ctx, e.opts.Timeout)
@@ -251,7 +256,7 @@ func (s *subscription) handle(p published) error {
 			return err
 		}
 	}
-	s.expected = following(m.SequenceNumber)
+	s.expected, s.data = following(m.SequenceNumber), p.at
 	return s.notify(m, p.at)
 }
 
@@ -320,7 +325,7 @@ func (s *subscription) dispatch(list []*ua.MonitoredItemNotification, at time.Ti
 			continue
 		}
 		if it.ClientHandle == heartbeat {
-			s.beat = at
+			s.beats++
 			continue
 		}
 		p, known := s.items.points[it.ClientHandle]
