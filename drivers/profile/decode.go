@@ -1,8 +1,10 @@
 package profile
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
@@ -14,6 +16,11 @@ type Value struct {
 	Quality meter.Quality
 	Flags   meter.Flags
 	Detail  string
+}
+
+// nothing is the value of a point of which none could be obtained.
+func nothing(flags meter.Flags, format string, args ...any) Value {
+	return Value{Number: math.NaN(), Flags: flags, Detail: fmt.Sprintf(format, args...)}
 }
 
 // converter turns code numbers into values. Scales such as 0.001 are kept as
@@ -37,12 +44,30 @@ func newConverter(scale, offset float64, rng []float64) converter {
 }
 
 func (c *converter) value(number float64) Value {
-	v := number*c.scale/c.divisor + c.offset
+	return c.check(number*c.scale/c.divisor + c.offset)
+}
+
+// power is value for a number that is to be taken times ten to the exponent.
+// The two tens are joined before they meet the number, so that it is rounded
+// once: 23456 W in tenths of a watt are 2.3456 kW.
+func (c *converter) power(number float64, exponent int) Value {
+	scale, divisor := c.scale, c.divisor
+	if exponent < 0 {
+		divisor *= math.Pow10(-exponent)
+	} else if ten := math.Pow10(exponent); divisor >= ten {
+		divisor /= ten
+	} else {
+		scale, divisor = scale*(ten/divisor), 1
+	}
+	return c.check(number*scale/divisor + c.offset)
+}
+
+func (c *converter) check(v float64) Value {
 	switch {
 	case math.IsNaN(v):
-		return Value{Number: math.NaN(), Flags: meter.Missing, Detail: "the device answered not-a-number"}
+		return nothing(meter.Missing, "the device answered not-a-number")
 	case math.IsInf(v, 0):
-		return Value{Number: math.NaN(), Flags: meter.Implausible, Detail: "the device answered an infinite number"}
+		return nothing(meter.Implausible, "the device answered an infinite number")
 	case c.bounded && (v < c.low || v > c.high):
 		return Value{Number: v, Flags: meter.OutOfRange,
 			Detail: fmt.Sprintf("%v is outside the profile's range %v to %v", v, c.low, c.high)}
@@ -53,41 +78,82 @@ func (c *converter) value(number float64) Value {
 // number is the inverse of value.
 func (c *converter) number(v float64) float64 { return (v - c.offset) * c.divisor / c.scale }
 
-// Decode gives the meaning of the point's register bytes as they came.
-func (p *ModbusPoint) Decode(raw []byte) Value {
-	if len(raw) != 2*p.Registers() || len(raw) == 0 {
-		return Value{Number: math.NaN(), Flags: meter.Missing,
-			Detail: fmt.Sprintf("%d bytes came, %s needs %d", len(raw), p.Encoding, 2*p.Registers())}
+// DecodeAt gives the meaning of the point's bytes, as Block.Bytes returns
+// them, that were received at a moment.
+func (p *ModbusPoint) DecodeAt(raw []byte, received time.Time) Value {
+	if len(raw) != p.Size() || len(raw) == 0 {
+		return nothing(meter.Missing, "%d bytes came, %s needs %d", len(raw), p.Encoding, p.Size())
 	}
-	c := code(p.Order, raw)
+	switch {
+	case p.clock != nil:
+		return p.clock.offset(&p.conv, raw, received)
+	case p.Encoding == rawEncoding:
+		return Value{Number: math.NaN(), Quality: meter.Uncertain, Detail: "registers without a meaning"}
+	case p.Table.Bits():
+		return p.conv.value(float64(raw[0] & 1))
+	}
+	c := code(raw[:2*p.Registers()], p.swaps)
 	for _, absent := range p.Absent {
 		if c == absent {
-			return Value{Number: math.NaN(), Flags: meter.Missing, Detail: fmt.Sprintf("the device answered %#x: no value", c)}
+			return nothing(meter.Missing, "the device answered %#x: no value", c)
 		}
 	}
-	n, err := p.Encoding.number(c)
+	n, err := p.Encoding.number(c, p.mask)
 	if err != nil {
-		return Value{Number: math.NaN(), Flags: meter.Implausible,
-			Detail: fmt.Sprintf("%#x is not %s: %v; check encoding and order in the profile", c, p.Encoding, err)}
+		return nothing(meter.Implausible, "%#x is not %s: %v; check encoding and order in the profile", c, p.Encoding, err)
 	}
-	return p.conv.value(n)
+	if p.Exponent == nil {
+		return p.conv.value(n)
+	}
+	exponent, bad := p.exponent(binary.BigEndian.Uint16(raw[len(raw)-2:]))
+	if bad != nil {
+		return *bad
+	}
+	return p.conv.power(n, exponent)
+}
+
+// maxExponent bounds a power of ten. SunSpec allows 10 in either direction.
+const maxExponent = 10
+
+// noExponent is what SunSpec devices answer for a scale factor that is not
+// implemented.
+const noExponent = 0x8000
+
+// exponent returns the power of ten out of its register, or why there is none.
+func (p *ModbusPoint) exponent(register uint16) (int, *Value) {
+	if p.swaps&swapBytes != 0 {
+		register = register<<8 | register>>8
+	}
+	e := int(int16(register))
+	if p.ExponentMask != 0 {
+		e = int(register & p.ExponentMask / (p.ExponentMask & -p.ExponentMask))
+	} else if register == noExponent {
+		v := nothing(meter.Missing, "the device answered %#x for the exponent: no value", register)
+		return 0, &v
+	}
+	if e < -maxExponent || e > maxExponent {
+		v := nothing(meter.Implausible, "the device answered %d for the exponent; check its address in the profile", e)
+		return 0, &v
+	}
+	return e, nil
 }
 
 // Encode is the inverse of Decode for values that the encoding can hold: the
-// register bytes nearest to v. Simulated devices use it.
+// bytes nearest to v. Simulated devices use it. Values with an exponent, and
+// clocks, take more than one number to be encoded and are refused.
 func (p *ModbusPoint) Encode(v float64) ([]byte, error) {
-	c, err := p.Encoding.codeOf(p.conv.number(v))
+	if p.Exponent != nil || p.clock != nil || p.Encoding == rawEncoding {
+		return nil, fmt.Errorf("%s: %s cannot be encoded from one number", p.Quantity, p.Encoding)
+	}
+	c, err := p.Encoding.codeOf(p.conv.number(v), p.mask)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Quantity, err)
 	}
-	n := 2 * p.Registers()
-	var abcd [8]byte
-	for i := range n {
-		abcd[i] = byte(c >> (8 * (n - 1 - i)))
+	if p.Table.Bits() {
+		return []byte{byte(c)}, nil
 	}
-	raw := make([]byte, n)
-	p.Order.arrange(raw, abcd[:n])
-	return raw, nil
+	n := 2 * p.Registers()
+	return appendCode(make([]byte, 0, n), c, n, p.swaps), nil
 }
 
 // Value gives the meaning of a number that the server sent.

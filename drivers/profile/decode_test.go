@@ -12,7 +12,9 @@ import (
 )
 
 func point(e Encoding, o Order, scale, offset float64, rng []float64, absent ...uint64) *ModbusPoint {
-	return &ModbusPoint{Quantity: meter.ActivePower, Encoding: e, Order: o, Scale: scale, Offset: offset, Absent: absent, conv: newConverter(scale, offset, rng)}
+	p := &ModbusPoint{Quantity: meter.ActivePower, Table: Holding, Encoding: e, Order: o, Scale: scale, Offset: offset, Range: rng, Absent: absent}
+	p.prepare()
+	return p
 }
 
 // TestDecode has codes and meanings worked out by hand.

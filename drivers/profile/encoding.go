@@ -1,16 +1,16 @@
 package profile
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 )
 
-// Encoding is how a value lies in registers.
+// Encoding is how a value lies in registers or bits.
 type Encoding string
 
-// Encodings. Several registers are put in ABCD order first (see Order).
+// Encodings of points. Several registers are put in ABCD order first (see
+// Order).
 const (
 	Uint16  Encoding = "uint16"
 	Int16   Encoding = "int16"
@@ -20,69 +20,93 @@ const (
 	Int64   Encoding = "int64"
 	Float32 Encoding = "float32"
 	Float64 Encoding = "float64"
-	BCD16   Encoding = "bcd16" // four decimal digits, a nibble each
-	BCD32   Encoding = "bcd32" // eight decimal digits
+
+	BCD16 Encoding = "bcd16" // four decimal digits, a nibble each
+	BCD32 Encoding = "bcd32" // eight decimal digits
+	BCD64 Encoding = "bcd64" // sixteen decimal digits
+
+	SM16 Encoding = "sm16" // sign and magnitude: the top bit is the minus
+	SM32 Encoding = "sm32"
+
+	Mod10k32 Encoding = "mod10k32" // registers of 0 to 9999 each, the first the most significant
+	Mod10k64 Encoding = "mod10k64"
+
+	Bit        Encoding = "bit"        // of a bit table, or of a register; 0 or 1
+	Bitfield16 Encoding = "bitfield16" // the bits of a mask, shifted down, unsigned
+	Bitfield32 Encoding = "bitfield32"
+
+	// Float32FourQuadrant is Schneider Electric's power factor, -2 to 2: beyond
+	// 1 in either direction lies the leading half, mirrored. What comes out is
+	// -1 to 1 with the sign of the active power.
+	Float32FourQuadrant Encoding = "float32_4q"
 )
+
+// Encodings that points cannot have.
+const (
+	String Encoding = "string" // of an identity: ASCII, two characters a register
+
+	clockEncoding Encoding = "clock"     // made from the section clock
+	rawEncoding   Encoding = "registers" // registers as they come, without a meaning
+)
+
+// pointEncodings lists what a point may have, for messages.
+func pointEncodings() []Encoding {
+	return []Encoding{
+		Uint16, Int16, Uint32, Int32, Uint64, Int64, Float32, Float64, BCD16, BCD32, BCD64,
+		SM16, SM32, Mod10k32, Mod10k64, Bit, Bitfield16, Bitfield32, Float32FourQuadrant,
+	}
+}
 
 // Registers returns how many 16-bit registers e occupies, 0 when unknown.
 func (e Encoding) Registers() int {
 	switch e {
-	case Uint16, Int16, BCD16:
+	case Uint16, Int16, BCD16, SM16, Bit, Bitfield16:
 		return 1
-	case Uint32, Int32, Float32, BCD32:
+	case Uint32, Int32, Float32, BCD32, SM32, Mod10k32, Bitfield32, Float32FourQuadrant:
 		return 2
-	case Uint64, Int64, Float64:
+	case Uint64, Int64, Float64, BCD64, Mod10k64:
 		return 4
 	}
 	return 0
 }
 
-// Order is the order of bytes on the wire, where A is the most significant
-// byte. Values of four registers follow the same rule: CDAB reverses the
-// words, BADC the bytes within each word, DCBA both.
-type Order string
+// integer reports whether e is a plain two's complement or unsigned integer.
+func (e Encoding) integer() bool {
+	switch e {
+	case Uint16, Int16, Uint32, Int32, Uint64, Int64:
+		return true
+	}
+	return false
+}
 
-// Orders.
-const (
-	ABCD Order = "ABCD" // big-endian, what the standard asks for
-	CDAB Order = "CDAB" // low word first
-	BADC Order = "BADC" // bytes of each word swapped
-	DCBA Order = "DCBA" // little-endian
+// masked reports whether e takes a mask.
+func (e Encoding) masked() bool { return e == Bit || e == Bitfield16 || e == Bitfield32 }
+
+// capacity returns the first number beyond what e can hold: where a register
+// that only rises must return to zero at the latest.
+func (e Encoding) capacity() float64 {
+	bits := 16 * e.Registers()
+	switch e {
+	case Uint16, Uint32, Uint64:
+		return math.Ldexp(1, bits)
+	case Int16, Int32, Int64, SM16, SM32:
+		return math.Ldexp(1, bits-1)
+	case BCD16, BCD32, BCD64, Mod10k32, Mod10k64:
+		return math.Pow10(bits / 4)
+	}
+	return math.Inf(1)
+}
+
+var (
+	errBCD     = errors.New("a nibble is above 9")
+	errMod10k  = errors.New("a register is above 9999")
+	errFourth  = errors.New("a four-quadrant power factor lies between -2 and 2")
+	errUnknown = errors.New("the encoding is not known")
 )
 
-// arrange copies raw into dst so that dst is in ABCD order. It is its own
-// inverse.
-func (o Order) arrange(dst, raw []byte) {
-	n := len(raw)
-	switch o {
-	case CDAB:
-		for i := 0; i < n; i += 2 {
-			dst[n-2-i], dst[n-1-i] = raw[i], raw[i+1]
-		}
-	case BADC:
-		for i := 0; i < n; i += 2 {
-			dst[i], dst[i+1] = raw[i+1], raw[i]
-		}
-	case DCBA:
-		for i := range raw {
-			dst[n-1-i] = raw[i]
-		}
-	default:
-		copy(dst, raw)
-	}
-}
-
-// code reads raw register bytes as one unsigned integer in ABCD order.
-func code(o Order, raw []byte) uint64 {
-	var buf [8]byte
-	o.arrange(buf[8-len(raw):], raw)
-	return binary.BigEndian.Uint64(buf[:])
-}
-
-var errBCD = errors.New("a nibble is above 9")
-
-// number turns a code into the number it stands for, unscaled.
-func (e Encoding) number(c uint64) (float64, error) {
+// number turns a code into the number it stands for, unscaled. mask is that of
+// a masked encoding.
+func (e Encoding) number(c, mask uint64) (float64, error) {
 	switch e {
 	case Uint16, Uint32, Uint64:
 		return float64(c), nil
@@ -96,24 +120,67 @@ func (e Encoding) number(c uint64) (float64, error) {
 		return float64(math.Float32frombits(uint32(c))), nil
 	case Float64:
 		return math.Float64frombits(c), nil
-	case BCD16, BCD32:
-		var v, weight float64 = 0, 1
-		for i := 0; i < 4*e.Registers(); i++ {
-			digit := c >> (4 * i) & 0xF
-			if digit > 9 {
-				return math.NaN(), errBCD
-			}
-			v += float64(digit) * weight
-			weight *= 10
+	case BCD16, BCD32, BCD64:
+		return digits(c, 4, 10, errBCD)
+	case Mod10k32, Mod10k64:
+		return digits(c, 16, 10000, errMod10k)
+	case SM16:
+		return magnitude(c, 1<<15), nil
+	case SM32:
+		return magnitude(c, 1<<31), nil
+	case Bit:
+		if c&mask != 0 {
+			return 1, nil
 		}
-		return v, nil
+		return 0, nil
+	case Bitfield16, Bitfield32:
+		return float64(c & mask / lowest(mask)), nil
+	case Float32FourQuadrant:
+		return fourQuadrant(float64(math.Float32frombits(uint32(c))))
 	}
-	return math.NaN(), fmt.Errorf("unknown encoding %q", e)
+	return math.NaN(), errUnknown
+}
+
+// digits reads a number of base's digits, each in so many bits.
+func digits(c uint64, bits, base uint64, above error) (float64, error) {
+	var n, weight uint64 = 0, 1
+	for ; c != 0; c >>= bits {
+		digit := c & (1<<bits - 1)
+		if digit >= base {
+			return math.NaN(), above
+		}
+		n += digit * weight
+		weight *= base
+	}
+	return float64(n), nil
+}
+
+func magnitude(c, sign uint64) float64 {
+	if c&sign != 0 {
+		return -float64(c &^ sign)
+	}
+	return float64(c)
+}
+
+// lowest returns the least significant bit of mask; dividing by it shifts a
+// field down.
+func lowest(mask uint64) uint64 { return max(mask&-mask, 1) }
+
+func fourQuadrant(v float64) (float64, error) {
+	switch {
+	case v > 2 || v < -2:
+		return math.NaN(), errFourth
+	case v > 1:
+		return 2 - v, nil
+	case v < -1:
+		return -2 - v, nil
+	}
+	return v, nil // not-a-number comes here too, and is told apart later
 }
 
 // codeOf is the inverse of number: the code nearest to v, or an error where e
 // cannot hold it.
-func (e Encoding) codeOf(v float64) (uint64, error) {
+func (e Encoding) codeOf(v float64, mask uint64) (uint64, error) {
 	bits := 16 * e.Registers()
 	r := math.Round(v)
 	switch e {
@@ -129,17 +196,46 @@ func (e Encoding) codeOf(v float64) (uint64, error) {
 		if r >= -math.Ldexp(1, bits-1) && r < math.Ldexp(1, bits-1) {
 			return uint64(int64(r)) & (math.MaxUint64 >> (64 - bits)), nil
 		}
-	case BCD16, BCD32:
-		if r >= 0 && r < math.Pow10(bits/4) {
-			n, c := uint64(r), uint64(0)
-			for i := 0; i < bits/4; i++ {
-				c |= n % 10 << (4 * i)
-				n /= 10
+	case SM16, SM32:
+		if limit := math.Ldexp(1, bits-1); r > -limit && r < limit {
+			c := uint64(math.Abs(r))
+			if r < 0 {
+				c |= 1 << (bits - 1)
 			}
 			return c, nil
 		}
+	case BCD16, BCD32, BCD64:
+		if r >= 0 && r < e.capacity() {
+			return compose(uint64(r), 4, 10), nil
+		}
+	case Mod10k32, Mod10k64:
+		if r >= 0 && r < e.capacity() {
+			return compose(uint64(r), 16, 10000), nil
+		}
+	case Bit:
+		if r == 0 || r == 1 {
+			return uint64(r) * lowest(mask), nil
+		}
+	case Bitfield16, Bitfield32:
+		if r >= 0 && r <= float64(mask/lowest(mask)) && uint64(r)*lowest(mask)&^mask == 0 {
+			return uint64(r) * lowest(mask), nil
+		}
+	case Float32FourQuadrant:
+		if v >= -1 && v <= 1 {
+			return uint64(math.Float32bits(float32(v))), nil
+		}
 	default:
-		return 0, fmt.Errorf("unknown encoding %q", e)
+		return 0, fmt.Errorf("%q: %w", e, errUnknown)
 	}
 	return 0, fmt.Errorf("%s cannot hold %v", e, v)
+}
+
+// compose is the inverse of digits.
+func compose(n, bits, base uint64) uint64 {
+	var c uint64
+	for shift := uint64(0); n != 0; shift += bits {
+		c |= n % base << shift
+		n /= base
+	}
+	return c
 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"path"
@@ -31,11 +32,15 @@ func Parse(file string, data []byte) (*Profile, error) {
 		return nil, err
 	}
 	m := &mistakes{file: file, root: root}
+	if p.Modbus != nil {
+		p.Modbus.expand(m)
+	}
 	p.validate(m)
 	if err := m.err(); err != nil {
 		return nil, err
 	}
 	p.prepare()
+	p.digest = fmt.Sprintf("%x", sha256.Sum256(data))
 	return p, nil
 }
 

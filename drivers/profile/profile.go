@@ -43,6 +43,49 @@ type Profile struct {
 	OPCUA     *OPCUA                   `yaml:"opcua"`  // set for ProtocolOPCUA
 
 	groups []Group
+	digest string
+}
+
+// Digest returns the SHA-256 of the profile's file, in hex: what tells an
+// edited profile from the one in use. It is empty for a profile that was not
+// parsed.
+func (p *Profile) Digest() string { return p.digest }
+
+// Rollover returns the value at which the cumulative register of q returns to
+// zero, in q's unit and on the point's own side (see SideOf), or 0 where it is
+// not known.
+func (p *Profile) Rollover(q meter.Quantity) float64 {
+	if pt := p.modbusPoint(q); pt != nil {
+		return pt.Rollover
+	}
+	return 0
+}
+
+// SideOf tells on which side of the device's transformers q is reported.
+func (p *Profile) SideOf(q meter.Quantity) Side {
+	if pt := p.modbusPoint(q); pt != nil {
+		return pt.Side
+	}
+	if p.OPCUA != nil {
+		for i := range p.OPCUA.Points {
+			if p.OPCUA.Points[i].Quantity == q {
+				return p.OPCUA.Points[i].Side
+			}
+		}
+	}
+	return Primary
+}
+
+func (p *Profile) modbusPoint(q meter.Quantity) *ModbusPoint {
+	if p.Modbus == nil {
+		return nil
+	}
+	for i := range p.Modbus.Points {
+		if p.Modbus.Points[i].Quantity == q {
+			return &p.Modbus.Points[i]
+		}
+	}
+	return nil
 }
 
 // Group is the points of a profile that are read together, at one interval.
@@ -129,59 +172,6 @@ const (
 	Primary   Side = "primary"
 	Secondary Side = "secondary"
 )
-
-// Modbus is the register map of a device and the limits on reading it.
-type Modbus struct {
-	Order        Order         `yaml:"order"`         // default of the points; ABCD where absent
-	MaxRegisters int           `yaml:"max_registers"` // of one request; 125 where absent
-	MaxGap       int           `yaml:"max_gap"`       // unused registers that a block may span; 16 where absent
-	Forbidden    []Forbidden   `yaml:"forbidden"`     // never read, not even within a block
-	Points       []ModbusPoint `yaml:"points"`
-
-	blocks [][]Block // by group
-}
-
-// Blocks returns the read plan of a group, an index into Profile.Groups: few
-// requests that cover its points.
-func (m *Modbus) Blocks(group int) []Block { return m.blocks[group] }
-
-// Forbidden is a range of registers that must not be read.
-type Forbidden struct {
-	Table Table  `yaml:"table"`
-	From  uint16 `yaml:"from"`
-	To    uint16 `yaml:"to"` // inclusive
-}
-
-// Table is one of the two register tables of Modbus.
-type Table string
-
-// Tables: function code 3 and function code 4.
-const (
-	Holding Table = "holding"
-	Input   Table = "input"
-)
-
-// ModbusPoint is one quantity in the registers of a device.
-//
-// Its value is code*Scale + Offset in Quantity's unit.
-type ModbusPoint struct {
-	Quantity meter.Quantity `yaml:"quantity"`
-	Table    Table          `yaml:"table"`
-	Address  uint16         `yaml:"address"` // as on the wire, counted from 0 (register 40001 of old manuals is 0)
-	Encoding Encoding       `yaml:"encoding"`
-	Order    Order          `yaml:"order"`
-	Scale    float64        `yaml:"scale"`
-	Offset   float64        `yaml:"offset"`
-	Absent   []uint64       `yaml:"absent"` // codes, as unsigned integers in ABCD order, that mean "no value"
-	Range    []float64      `yaml:"range"`  // [lowest, highest] believable value, after scaling
-	Side     Side           `yaml:"side"`   // primary where absent
-	Group    string         `yaml:"group"`  // read with the others of the group; with the ungrouped where absent
-
-	conv converter
-}
-
-// Registers returns how many registers the point occupies.
-func (p *ModbusPoint) Registers() int { return p.Encoding.Registers() }
 
 // OPCUA is the node map of a device.
 type OPCUA struct {

@@ -2,7 +2,6 @@ package profile
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -21,28 +20,12 @@ func TestShippedProfiles(t *testing.T) {
 	if len(all) < 4 {
 		t.Errorf("%d profiles", len(all))
 	}
+	if err := CheckVectors(os.DirFS(shipped)); err != nil {
+		t.Error(err)
+	}
 	for name, p := range all {
 		if p.Status == Simulated {
 			t.Errorf("%s is simulated; those live with the simulator", name)
-		}
-		file := filepath.Join(shipped, name+VectorsSuffix)
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Errorf("%s has no vectors: %v", name, err)
-			continue
-		}
-		v, err := ParseVectors(file, data, p)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if len(v.Vectors) < 5 {
-			t.Errorf("%s: %d vectors, at least 5 are asked for", file, len(v.Vectors))
-		}
-		for i := range v.Vectors {
-			if err := v.Vectors[i].Check(p); err != nil {
-				t.Errorf("%s: vector %d: %v", file, i+1, err)
-			}
 		}
 		if p.Modbus != nil {
 			checkPlan(t, p.Modbus)

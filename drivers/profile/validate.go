@@ -10,13 +10,6 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// Defaults of a Modbus profile. The standard allows 125 registers in one
-// request; a gap of 16 registers costs less time than a second request.
-const (
-	defaultMaxRegisters = 125
-	defaultMaxGap       = 16
-)
-
 func (p *Profile) validate(m *mistakes) {
 	for _, key := range []struct{ name, value, mend string }{
 		{"name", p.Name, "name it as its file, without .yaml"},
@@ -61,7 +54,11 @@ func (p *Profile) validateGroups(m *mistakes) {
 	for i, name := range p.groupNames() {
 		used[name] = true
 		if _, known := p.Intervals[name]; name != "" && !known {
-			m.add([]any{string(p.Protocol), "points", i, "group"}, "give its interval under groups, as in groups: {"+name+": 1m}", "the group %q is not known", name)
+			at := []any{string(p.Protocol), "points", i, "group"}
+			if p.Modbus != nil && i < len(p.Modbus.Points) && p.Modbus.Points[i].Encoding == clockEncoding {
+				at = []any{"modbus", "clock", "group"}
+			}
+			m.add(at, "give its interval under groups, as in groups: {"+name+": 1m}", "the group %q is not known", name)
 		}
 	}
 	for name, interval := range p.Intervals {
@@ -70,75 +67,6 @@ func (p *Profile) validateGroups(m *mistakes) {
 		}
 		if interval < minInterval || interval > maxInterval {
 			m.add([]any{"groups", name}, fmt.Sprintf("give %v to %v", minInterval, maxInterval), "interval %v", interval)
-		}
-	}
-}
-
-func (mb *Modbus) validate(m *mistakes) {
-	if mb.Order == "" {
-		mb.Order = ABCD
-	}
-	oneOf(m, []any{"modbus", "order"}, mb.Order, ABCD, CDAB, BADC, DCBA)
-	if !m.has("modbus", "max_registers") {
-		mb.MaxRegisters = defaultMaxRegisters
-	}
-	if mb.MaxRegisters < 1 || mb.MaxRegisters > 125 {
-		m.add([]any{"modbus", "max_registers"}, "from 1 to 125", "max_registers is %d", mb.MaxRegisters)
-	}
-	if !m.has("modbus", "max_gap") {
-		mb.MaxGap = defaultMaxGap
-	}
-	if mb.MaxGap < 0 || mb.MaxGap > 124 {
-		m.add([]any{"modbus", "max_gap"}, "from 0 to 124", "max_gap is %d", mb.MaxGap)
-	}
-	for i, f := range mb.Forbidden {
-		at := []any{"modbus", "forbidden", i}
-		oneOf(m, append(at, "table"), f.Table, Holding, Input)
-		if f.From > f.To {
-			m.add(append(at, "from"), "from is the first register, to the last", "from %d is after to %d", f.From, f.To)
-		}
-	}
-	if len(mb.Points) == 0 {
-		m.add([]any{"modbus", "points"}, "list what the device measures", "there are no points")
-	}
-	seen := make(map[meter.Quantity]int)
-	for i := range mb.Points {
-		pt := &mb.Points[i]
-		at := []any{"modbus", "points", i}
-		if pt.Order == "" {
-			pt.Order = mb.Order
-		}
-		common(m, at, i, seen, pt.Quantity, &pt.Scale, pt.Offset, pt.Range, &pt.Side)
-		oneOf(m, append(at, "table"), pt.Table, Holding, Input)
-		oneOf(m, append(at, "order"), pt.Order, ABCD, CDAB, BADC, DCBA)
-		if !m.has(append(at, "address")...) {
-			m.add(at, "write address as on the wire, counted from 0", "address is missing")
-		}
-		if oneOf(m, append(at, "encoding"), pt.Encoding, Uint16, Int16, Uint32, Int32, Uint64, Int64, Float32, Float64, BCD16, BCD32) {
-			mb.validateSpan(m, at, pt)
-		}
-	}
-}
-
-// validateSpan checks the registers of a point against the table's end, the
-// request limit and the forbidden ranges, and its sentinels against its size.
-func (mb *Modbus) validateSpan(m *mistakes, at []any, pt *ModbusPoint) {
-	n := pt.Registers()
-	last := int(pt.Address) + n - 1
-	if last > math.MaxUint16 {
-		m.add(append(at, "address"), "the last register is 65535", "%s at %d needs registers up to %d", pt.Encoding, pt.Address, last)
-	}
-	if mb.MaxRegisters > 0 && n > mb.MaxRegisters {
-		m.add(append(at, "encoding"), "raise max_registers", "%s needs %d registers, a request may read %d", pt.Encoding, n, mb.MaxRegisters)
-	}
-	for _, f := range mb.Forbidden {
-		if f.Table == pt.Table && int(pt.Address) <= int(f.To) && last >= int(f.From) {
-			m.add(append(at, "address"), "remove the point or narrow the range", "registers %d to %d are forbidden", f.From, f.To)
-		}
-	}
-	for i, c := range pt.Absent {
-		if n < 4 && c >= 1<<(16*n) {
-			m.add(append(at, "absent", i), fmt.Sprintf("%s has %d bits", pt.Encoding, 16*n), "the code %#x does not fit", c)
 		}
 	}
 }
