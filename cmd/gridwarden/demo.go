@@ -216,7 +216,7 @@ func (d *demo) open(ctx context.Context, password string) (err error) {
 	logger := slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	d.status.step("starting stream, historian, detectors and console")
 	d.host, err = host.New(ctx, &cfg, host.Options{
-		Logger: logger, Version: version, Drivers: linkDrivers(), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: d.flags.influx,
+		Logger: logger, Version: version, Drivers: linkDrivers(&cfg, logger), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: d.flags.influx,
 	})
 	if err != nil {
 		return err

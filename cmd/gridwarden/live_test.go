@@ -60,7 +60,7 @@ func hostOn(t *testing.T, dir string, server *sim.Server, change func(*config.Co
 		change(&cfg)
 	}
 	h, err := host.New(t.Context(), &cfg, host.Options{
-		Logger: testLogger(t), Drivers: linkDrivers(), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influxBinary(t),
+		Logger: testLogger(t), Drivers: linkDrivers(&cfg, testLogger(t)), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influxBinary(t),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -138,7 +138,7 @@ type probed struct {
 }
 
 func probe(ctx context.Context, w io.Writer, d drivers.Device, asJSON bool) (err error) {
-	linked := linkDrivers()
+	linked := linkDrivers(nil, nil)
 	defer func() { err = errors.Join(err, linked.Close()) }()
 	driver, err := linked.For(d.URL)
 	if err != nil {

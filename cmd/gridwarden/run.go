@@ -41,7 +41,7 @@ and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.`,
 				return badInput{err}
 			}
 			return runHost(cmd.Context(), cmd.OutOrStdout(), cfg, host.Options{
-				Logger: logger, Version: version, Drivers: linkDrivers(), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influx,
+				Logger: logger, Version: version, Drivers: linkDrivers(cfg, logger), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influx,
 			})
 		},
 	}
@@ -92,12 +92,16 @@ and the exit code is 2.`,
 			if err != nil {
 				return badInput{err}
 			}
-			linked := linkDrivers()
+			linked := linkDrivers(cfg, nil)
 			checked, err := host.Check(cfg, linked, sim.Profiles())
 			if err = errors.Join(err, linked.Close()); err != nil {
 				return badInput{err}
 			}
-			for _, warning := range checked.Warnings {
+			certificates, err := opcuaOptions(cfg, nil).Own.Warnings()
+			if err != nil {
+				return badInput{err}
+			}
+			for _, warning := range append(checked.Warnings, certificates...) {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %d devices, %d profiles, %d transformers, %d usage points, %d exports to import\n",

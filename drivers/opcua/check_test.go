@@ -1,10 +1,10 @@
 package opcua
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gopcua/opcua/ua"
 
@@ -28,8 +28,17 @@ func TestCheck(t *testing.T) {
 		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"security": "none"}, want: "allow_none to true"},
 		{url: "opc.tcp://localhost.example.org:4840", options: map[string]string{"security": "none"}, want: "allow_none to true"},
 		{url: "opc.tcp://127.0.0.1:4840", options: map[string]string{"security": "none", "user": "u", "password": "secret"}, want: "send the password readable"},
-		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"security": "Basic128Rsa15"}, want: `"Basic128Rsa15" is not possible; write auto, Aes256_Sha256_RsaPss`},
-		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"security": "Basic256"}, want: "is not possible"},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"security": "Basic128Rsa15"}, want: "Basic128Rsa15 is obsolete: its RSA padding"},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"security": "Basic256"}, want: "Basic256 is obsolete: it signs with SHA-1"},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"security": "Basic512"}, want: `"Basic512" is not possible; write auto, Aes256_Sha256_RsaPss`},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"user": "u", "password_file": "/run/secrets/p"}},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"user": "u", "password_env": "P", "server_name": "plc-7"}},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"user_cert": "u.der", "user_key": "u.pem"}},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"user": "u", "password": "secret", "password_env": "P"}, want: "keep one"},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"password": "secret"}, want: "but no user"},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"user_cert": "u.der"}, want: "go together"},
+		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"user": "u", "user_cert": "u.der", "user_key": "u.pem"}, want: "keep one"},
+		{url: "opc.tcp://127.0.0.1:4840", options: map[string]string{"security": "none", "user_cert": "u.der", "user_key": "u.pem"}, want: "cannot prove who the user is"},
 		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"security_mode": "none"}, want: `security_mode is "none"`},
 		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"server_sha256": "0f"}, want: "64 hex digits"},
 		{url: "opc.tcp://10.0.0.1:4840", options: map[string]string{"allow_none": "yes"}, want: "write true or false"},
@@ -65,27 +74,116 @@ func TestCheck(t *testing.T) {
 
 // TestChoose takes the best endpoint that is still safe, never a lesser one.
 func TestChoose(t *testing.T) {
+	const both = ua.MessageSecurityModeSignAndEncrypt
+	anonymous := []*ua.UserTokenPolicy{nil, {PolicyID: "a", TokenType: ua.UserTokenTypeAnonymous}}
 	ep := func(policy string, mode ua.MessageSecurityMode) *ua.EndpointDescription {
-		return &ua.EndpointDescription{SecurityPolicyURI: ua.SecurityPolicyURIPrefix + policy, SecurityMode: mode, ServerCertificate: []byte{1}, SecurityLevel: 255}
-	}
-	both := ua.MessageSecurityModeSignAndEncrypt
-	all := []*ua.EndpointDescription{
-		nil, ep("None", ua.MessageSecurityModeNone), ep("Basic256", both), ep("Basic128Rsa15", both),
-		ep("Aes128_Sha256_RsaOaep", both), ep("Basic256Sha256", ua.MessageSecurityModeSign), ep("Basic256Sha256", both),
-	}
-	if got := choose(all, settings{mode: both}); got == nil || got.SecurityPolicyURI != ua.SecurityPolicyURIBasic256Sha256 || got.SecurityMode != both {
-		t.Errorf("%+v", got)
-	}
-	if got := choose(all, settings{mode: both, policy: "Aes128_Sha256_RsaOaep"}); got == nil || got.SecurityPolicyURI != ua.SecurityPolicyURIAes128Sha256RsaOaep {
-		t.Errorf("%+v", got)
-	}
-	for _, s := range []settings{{mode: both, policy: "Aes256_Sha256_RsaPss"}, {mode: ua.MessageSecurityModeNone}} {
-		if got := choose(all, s); got != nil {
-			t.Errorf("%+v gets %+v", s, got)
+		return &ua.EndpointDescription{
+			SecurityPolicyURI: ua.SecurityPolicyURIPrefix + policy, SecurityMode: mode, ServerCertificate: []byte{1}, SecurityLevel: 255, UserIdentityTokens: anonymous,
 		}
 	}
-	if got := choose(all[:4], settings{mode: both}); got != nil {
-		t.Errorf("an obsolete policy was chosen: %+v", got)
+	elsewhere := ep("Aes256_Sha256_RsaPss", both)
+	elsewhere.TransportProfileURI = "http://opcfoundation.org/UA-Profile/Transport/https-uabinary"
+	bare := ep("Aes256_Sha256_RsaPss", both)
+	bare.ServerCertificate = nil
+	all := []*ua.EndpointDescription{
+		nil, ep("None", ua.MessageSecurityModeNone), ep("Basic256", both), ep("Basic128Rsa15", both), elsewhere, bare,
+		ep("Aes128_Sha256_RsaOaep", both), ep("Basic256Sha256", ua.MessageSecurityModeSign), ep("Basic256Sha256", both),
+	}
+	for _, c := range []struct {
+		list   []*ua.EndpointDescription
+		s      settings
+		policy string
+		err    string
+	}{
+		{all, settings{mode: both}, "Basic256Sha256", ""},
+		{all, settings{mode: both, policy: "Aes128_Sha256_RsaOaep"}, "Aes128_Sha256_RsaOaep", ""},
+		{all, settings{mode: ua.MessageSecurityModeSign}, "Basic256Sha256", ""},
+		{all, settings{mode: both, policy: "Aes256_Sha256_RsaPss"}, "", "offers no endpoint with Aes256_Sha256_RsaPss"},
+		{all[:4], settings{mode: both}, "", "only None, Basic256 sign_and_encrypt (obsolete), Basic128Rsa15 sign_and_encrypt (obsolete)"},
+		{all, settings{mode: ua.MessageSecurityModeNone}, "", "in mode none"},
+		{nil, settings{mode: both}, "", "only nothing"},
+		{[]*ua.EndpointDescription{ep("\n\x1b[2J"+strings.Repeat("x", 999), both)}, settings{mode: both}, "", `only \n\x1b[2Jxx`},
+	} {
+		got, _, err := choose(c.list, c.s, ua.UserTokenTypeAnonymous)
+		switch {
+		case c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err) || len(err.Error()) > 600):
+			t.Errorf("%+v: %+v, %v; want %q", c.s, got, err, c.err)
+		case c.err == "" && (err != nil || policyName(got.SecurityPolicyURI) != c.policy || got.SecurityMode != c.s.mode):
+			t.Errorf("%+v: %+v, %v", c.s, got, err)
+		}
+	}
+}
+
+// TestChooseToken protects passwords and proofs of keys.
+func TestChooseToken(t *testing.T) {
+	const prefix = ua.SecurityPolicyURIPrefix
+	name, cert := ua.UserTokenTypeUserName, ua.UserTokenTypeCertificate
+	for _, c := range []struct {
+		mode   ua.MessageSecurityMode
+		kind   ua.UserTokenType
+		tokens []string // kind's token policies by their ids, which are their policies
+		want   string   // "" = refused
+	}{
+		{ua.MessageSecurityModeSign, name, []string{"Basic256Sha256"}, "Basic256Sha256"},
+		{ua.MessageSecurityModeSign, name, []string{""}, ""}, // the channel's own
+		{ua.MessageSecurityModeSign, name, []string{"None", "Basic128Rsa15", "Basic256", "Aes256_Sha256_RsaPss"}, "Aes256_Sha256_RsaPss"},
+		{ua.MessageSecurityModeSign, name, []string{"None"}, "refused"},
+		{ua.MessageSecurityModeSign, name, []string{"Basic128Rsa15", "Basic256"}, "refused"},
+		{ua.MessageSecurityModeSign, name, nil, "refused"},
+		{ua.MessageSecurityModeSignAndEncrypt, name, []string{"None"}, "None"},
+		{ua.MessageSecurityModeSignAndEncrypt, name, []string{"None", "Basic256Sha256"}, "Basic256Sha256"},
+		{ua.MessageSecurityModeSignAndEncrypt, name, []string{"Basic128Rsa15"}, "refused"},
+		{ua.MessageSecurityModeSignAndEncrypt, cert, []string{"None"}, "refused"},
+		{ua.MessageSecurityModeSignAndEncrypt, cert, []string{""}, ""},
+	} {
+		ep := &ua.EndpointDescription{SecurityPolicyURI: prefix + "Basic256Sha256", SecurityMode: c.mode, UserIdentityTokens: []*ua.UserTokenPolicy{nil, {PolicyID: "other", TokenType: ua.UserTokenTypeAnonymous}}}
+		for _, policy := range c.tokens {
+			token := &ua.UserTokenPolicy{PolicyID: policy, TokenType: c.kind}
+			if policy != "" {
+				token.SecurityPolicyURI = prefix + policy
+			}
+			ep.UserIdentityTokens = append(ep.UserIdentityTokens, token)
+		}
+		got, err := chooseToken(ep, c.kind)
+		if (c.want == "refused") != (err != nil) || err == nil && got.PolicyID != c.want {
+			t.Errorf("%+v: %+v, %v", c, got, err)
+		}
+	}
+}
+
+// TestUnchanged finds a list of endpoints that was cut or changed on the way.
+func TestUnchanged(t *testing.T) {
+	const both = ua.MessageSecurityModeSignAndEncrypt
+	ep := func(policy, uri, token string) *ua.EndpointDescription {
+		return &ua.EndpointDescription{
+			SecurityPolicyURI: ua.SecurityPolicyURIPrefix + policy, SecurityMode: both, ServerCertificate: []byte{1},
+			Server: &ua.ApplicationDescription{ApplicationURI: uri}, UserIdentityTokens: []*ua.UserTokenPolicy{{PolicyID: token, TokenType: ua.UserTokenTypeAnonymous}},
+		}
+	}
+	used := ep("Basic256Sha256", "urn:s", "a")
+	lean := *used
+	lean.ServerCertificate, lean.UserIdentityTokens = nil, nil
+	for name, c := range map[string]struct {
+		now  []*ua.EndpointDescription
+		s    settings
+		want string
+	}{
+		"the same":             {now: []*ua.EndpointDescription{ep("None", "urn:s", "a"), used}},
+		"left out":             {},
+		"a lesser one besides": {now: []*ua.EndpointDescription{used, ep("Aes128_Sha256_RsaOaep", "urn:s", "a")}},
+		"another was named":    {now: []*ua.EndpointDescription{used, ep("Aes256_Sha256_RsaPss", "urn:s", "a")}, s: settings{policy: "Basic256Sha256"}},
+		"without certificates": {now: []*ua.EndpointDescription{nil, {SecurityPolicyURI: used.SecurityPolicyURI, SecurityMode: both, UserIdentityTokens: used.UserIdentityTokens}}},
+		"a better one":         {now: []*ua.EndpointDescription{used, ep("Aes256_Sha256_RsaPss", "urn:s", "a")}, want: "Aes256_Sha256_RsaPss was hidden"},
+		"not there":            {now: []*ua.EndpointDescription{ep("Aes128_Sha256_RsaOaep", "urn:s", "a")}, want: "was hidden"},
+		"None only":            {now: []*ua.EndpointDescription{{SecurityPolicyURI: ua.SecurityPolicyURINone, SecurityMode: ua.MessageSecurityModeNone}}, want: "offers no endpoint"},
+		"another application":  {now: []*ua.EndpointDescription{ep("Basic256Sha256", "urn:t", "a")}, want: `calls itself "urn:t"`},
+		"another token policy": {now: []*ua.EndpointDescription{ep("Basic256Sha256", "urn:s", "b")}, want: `the policy "a" for the user`},
+	} {
+		c.s.mode = both
+		err := unchanged(used, used.UserIdentityTokens[0], c.now, c.s)
+		if (c.want == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), c.want) || !errors.Is(err, errDowngrade)) {
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		}
 	}
 }
 
@@ -102,11 +200,5 @@ func TestTake(t *testing.T) {
 	}
 	if len(sizes) != 4 || sizes[0] != 2 || sizes[1] != 2 || sizes[2] != 1 || sizes[3] != 1 {
 		t.Errorf("batches of %v calls", sizes)
-	}
-}
-
-func TestIdentity(t *testing.T) {
-	if _, err := NewIdentity("no uri", time.Now(), time.Hour); err == nil {
-		t.Error("a text was taken for an application URI")
 	}
 }

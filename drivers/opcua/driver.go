@@ -81,6 +81,11 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !s.none && d.dialer.opts.Own != nil { // made at the start, so that it can be given to the servers
+		if _, err := d.dialer.own(); err != nil {
+			return nil, err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e := d.endpoints[s]

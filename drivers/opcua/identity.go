@@ -18,7 +18,7 @@ import (
 // Identity is an application instance certificate with its key.
 type Identity struct {
 	ApplicationURI string
-	Certificate    []byte // DER, followed by its authorities' where they are known
+	Certificate    []byte // DER
 	Key            *rsa.PrivateKey
 	Leaf           *x509.Certificate
 	File           string // "" where it is in memory only

@@ -142,11 +142,7 @@ func (o *Own) pair(certFile, keyFile string) (*Identity, error) {
 	if o.opts.ApplicationURI != "" && o.opts.ApplicationURI != uri {
 		return nil, fmt.Errorf("own certificate: %s is for the application URI %s, not %s; set opcua.application_uri to the former, or run `gridwarden opcua cert renew`", certFile, uri, o.opts.ApplicationURI)
 	}
-	var chain []byte
-	for _, c := range certs {
-		chain = append(chain, c.Raw...)
-	}
-	return &Identity{ApplicationURI: uri, Certificate: chain, Key: key, Leaf: certs[0], File: certFile}, nil
+	return &Identity{ApplicationURI: uri, Certificate: certs[0].Raw, Key: key, Leaf: certs[0], File: certFile}, nil
 }
 
 // make makes and stores a certificate: the key first, so that a certificate

@@ -142,7 +142,9 @@ func TestVerify(t *testing.T) {
 	self := made{name: "plc", key: key}.make(t)
 	issued := made{name: "plc", key: key, by: root}.make(t)
 	deep := made{name: "plc", key: key, by: middle}.make(t)
-	change := func(f func(*x509.Certificate)) *x509.Certificate { return made{name: "plc", key: key, change: f}.make(t) }
+	change := func(f func(*x509.Certificate)) *x509.Certificate {
+		return made{name: "plc", key: key, change: f}.make(t)
+	}
 	expired := made{name: "plc", key: key, from: time.Now().Add(-48 * time.Hour), to: time.Now().Add(-time.Hour)}.make(t)
 	early := made{name: "plc", key: key, from: time.Now().Add(time.Hour), to: later}.make(t)
 	noHost := change(func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = nil, nil })
