@@ -111,6 +111,7 @@ func TestImports(t *testing.T) {
 		one("console, driver", "internal/console/c.go", "./drivers/modbus", ": the console"),
 		one("console, stream", "internal/console/c.go", "./internal/stream", ": the console"),
 		one("poll, driver", "internal/poll/p.go", "./drivers/modbus", ": polling"),
+		one("polling's benchmark, all of it", "internal/poll/bench/path/p.go", "./drivers/modbus", ""),
 		one("poll, stream", "internal/poll/p.go", "./internal/stream", ": polling"),
 		one("stream, curve", "internal/stream/s.go", "./internal/curve", ": streams"),
 		one("curve, detect", "internal/curve/c.go", "./internal/detect", ": curves"),

@@ -10,25 +10,31 @@ import (
 	"syscall"
 )
 
-// Names that stand beside the cases of the list.
-const (
-	nameList    = "list"
-	nameLargest = "largest"
-	namePath    = "path"
-)
-
-// all runs cases one after the other, prints the JSON line of each when it is
-// done, and a table at the end.
-func (r *runner) all(ctx context.Context, w io.Writer, names string, list []Case, results string) error {
-	switch names {
-	case nameList:
+// all does what is planned, one after the other. It prints the JSON line of
+// each case when it is done, and a table at the end.
+func (r *runner) all(ctx context.Context, w io.Writer, p plan, results string) error {
+	if p.list {
 		for _, c := range cases() {
 			fmt.Fprintf(w, "%-20s %5d devices, every %v\t%s\n", c.Label, c.N, c.Interval, c.Limits)
 		}
 		return nil
-	case nameLargest:
-		return r.search(ctx, w, results)
 	}
+	if err := r.measureAll(ctx, w, p.cases, results); err != nil {
+		return err
+	}
+	if p.largest {
+		if err := r.search(ctx, w, results); err != nil {
+			return err
+		}
+	}
+	if p.path {
+		return r.pollPath(ctx, w, results)
+	}
+	return nil
+}
+
+// measureAll runs cases and prints the table, also of those before a failure.
+func (r *runner) measureAll(ctx context.Context, w io.Writer, list []Case, results string) error {
 	base, err := baseline()
 	if err != nil {
 		return err

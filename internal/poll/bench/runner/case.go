@@ -108,23 +108,46 @@ func cases() []Case {
 	}
 }
 
-// choose returns the cases of the given names, separated by spaces or commas;
-// all where there is none.
-func choose(names string) ([]Case, error) {
+// Names that stand beside the cases of the list.
+const (
+	nameList    = "list"
+	nameLargest = "largest"
+	namePath    = "path"
+)
+
+// plan is what one run does.
+type plan struct {
+	list          bool // only say which cases there are
+	cases         []Case
+	largest, path bool
+}
+
+// choose plans the cases of the given names, separated by spaces or commas;
+// the whole list where there is none.
+func choose(names string) (plan, error) {
 	all := cases()
 	wanted := strings.FieldsFunc(names, func(r rune) bool { return r == ' ' || r == ',' })
 	if len(wanted) == 0 {
-		return all, nil
+		return plan{cases: all}, nil
 	}
-	var list []Case
+	var p plan
 	for _, name := range wanted {
-		i := slices.IndexFunc(all, func(c Case) bool { return c.Label == name })
-		if i < 0 {
-			return nil, fmt.Errorf("no case %q; there are %s, largest and path", name, strings.Join(labels(all), ", "))
+		switch name {
+		case nameList:
+			p.list = true
+		case nameLargest:
+			p.largest = true
+		case namePath:
+			p.path = true
+		default:
+			i := slices.IndexFunc(all, func(c Case) bool { return c.Label == name })
+			if i < 0 {
+				return plan{}, fmt.Errorf("no case %q; there are %s, %s and %s", name, strings.Join(labels(all), ", "), nameLargest, namePath)
+			}
+			p.cases = append(p.cases, all[i])
 		}
-		list = append(list, all[i])
 	}
-	return list, nil
+	return p, nil
 }
 
 func labels(list []Case) []string {

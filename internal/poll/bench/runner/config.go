@@ -76,7 +76,7 @@ func quantityNames() (names [fleet.Points]string) {
 	return names
 }
 
-// Profile is the register map of the simulated devices.
+// profileText is the register map of the simulated devices.
 func profileText() string {
 	var b strings.Builder
 	b.WriteString("name: bench\nmanufacturer: Gridwarden\nmodel: benchmark\nsource: package fleet of the polling benchmark\nstatus: simulated\n" +
@@ -93,7 +93,7 @@ func profileText() string {
 }
 
 // gridwarden writes a configuration of Gridwarden: the devices alone, no
-// records, and the sink as historian.
+// records, no detectors, and the sink as historian.
 func gridwarden(list []Device, dir, sink string) (string, error) {
 	if _, err := file(dir, "profiles/bench.yaml", profileText()); err != nil {
 		return "", err
@@ -111,6 +111,7 @@ data_dir: data
 profiles: profiles
 device_files: [devices.csv]
 historian: {url: "http://%s", org: o, bucket: b, token_env: %s}
+plugins: {built_in: []}
 console: {listen: "127.0.0.1:0"}
 `, sink, tokenVariable))
 }

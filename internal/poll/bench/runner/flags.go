@@ -30,22 +30,18 @@ func ownCase() *own {
 	return o
 }
 
-// orChosen returns the case of one's own where it has a label, else those of
-// the list.
-func (o *own) orChosen(names string) ([]Case, error) {
+// orChosen plans the case of one's own where it has a label, else those of the
+// given names.
+func (o *own) orChosen(names string) (plan, error) {
 	if o.c.Label == "" {
-		switch names {
-		case nameList, nameLargest, namePath:
-			return nil, nil
-		}
 		return choose(names)
 	}
 	switch {
 	case o.c.Mode != modePorts && o.c.Mode != modeGateway:
-		return nil, fmt.Errorf("-mode %q; give %s or %s", o.c.Mode, modePorts, modeGateway)
+		return plan{}, fmt.Errorf("-mode %q; give %s or %s", o.c.Mode, modePorts, modeGateway)
 	case o.c.N < 1 || o.c.PerGateway < 1 || o.c.PerGateway > 255 || o.c.Interval <= 0:
-		return nil, fmt.Errorf("-n %d -per-gateway %d -interval %v; give a device, 1 to 255 and a positive time", o.c.N, o.c.PerGateway, o.c.Interval)
+		return plan{}, fmt.Errorf("-n %d -per-gateway %d -interval %v; give a device, 1 to 255 and a positive time", o.c.N, o.c.PerGateway, o.c.Interval)
 	}
 	o.c.SimExtra = strings.Fields(o.simExtra)
-	return []Case{o.c}, nil
+	return plan{cases: []Case{o.c}}, nil
 }

@@ -24,7 +24,7 @@ func main() {
 func run(ctx context.Context) error {
 	var names, results string
 	r := &runner{log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
-	flag.StringVar(&names, "cases", "", "cases of the list, separated by spaces; all where empty; list, largest and path are further ones")
+	flag.StringVar(&names, "cases", "", "cases of the list, separated by spaces; all where empty; also largest, path, and list, which says what there is")
 	flag.StringVar(&results, "results", "", "file to which the JSON lines are appended too")
 	flag.StringVar(&r.collector, "collector", "bin/gridwarden run -c {cfg}", "collector command, {cfg} is replaced")
 	flag.StringVar(&r.gen, "gen", genGridwarden, "configuration: gridwarden, telegraf, json or cmd:PROG")
@@ -33,6 +33,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&r.dir, "dir", "var/bench-polling", "folder for configurations, data and logs; a case's folder in it is made anew")
 	flag.DurationVar(&r.warm, "warm", 8*time.Second, "warm-up")
 	flag.DurationVar(&r.window, "window", 30*time.Second, "measured window")
+	r.drain = drainTime
 	flag.IntVar(&r.ports.base, "base", 20000, "first device port (ports mode)")
 	flag.IntVar(&r.ports.gateway, "gwport", 26100, "first gateway port (gateway mode)")
 	flag.StringVar(&r.stats, "stats", "", "simulator stats address; a free one where empty")
@@ -42,9 +43,9 @@ func run(ctx context.Context) error {
 	flag.StringVar(&r.timeout, "timeout", "1s", "telegraf: timeout of a request")
 	own := ownCase()
 	flag.Parse()
-	list, err := own.orChosen(names)
+	p, err := own.orChosen(names)
 	if err != nil {
 		return err
 	}
-	return r.all(ctx, os.Stdout, names, list, results)
+	return r.all(ctx, os.Stdout, p, results)
 }

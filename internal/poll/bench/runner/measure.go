@@ -26,6 +26,7 @@ type runner struct {
 	sim          string // binary
 	dir          string // work folder; a case has a folder below it
 	warm, window time.Duration
+	drain        time.Duration // after the window, in which polls of the window may still arrive
 	ports        ports
 	stats, sink  string // addresses; "" and port 0: free ones
 	jitter       string // of Telegraf, as the following two
@@ -34,7 +35,7 @@ type runner struct {
 	log          *slog.Logger
 }
 
-// drainTime is how long after the window polls of the window may arrive.
+// drainTime is the default of runner.drain.
 const drainTime = 3 * time.Second
 
 // measure runs one case.
@@ -162,7 +163,7 @@ func (r *runner) watch(ctx context.Context, c *Case, res *Result, t *tally, list
 		counters = append(counters, one)
 	}
 	res.logged(collector.logged(logged))
-	if err := alive(drainTime); err != nil {
+	if err := alive(r.drain); err != nil {
 		return err
 	}
 	res.polls(c, t, list, window)
