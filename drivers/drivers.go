@@ -90,8 +90,8 @@ type Session interface {
 type Starter interface {
 	// Start begins to read a group and returns at once. done is called exactly
 	// once with what Read would have returned, on any goroutine, possibly
-	// before Start returns; it must not block. The slice is done's to keep.
-	// One read of a session is under way at a time.
+	// before Start returns; it must not block, and copies of the slice what it
+	// keeps. One read of a session is under way at a time.
 	Start(group int, done func([]meter.Reading, error))
 }
 

@@ -50,7 +50,8 @@ type Options struct {
 // Driver reads Modbus devices. Its sessions share connections by host and
 // port, and serial lines by the path of the port.
 type Driver struct {
-	opts Options
+	opts    Options
+	buffers buffers
 
 	mu       sync.Mutex
 	gateways map[string]*gateway // by scheme and address

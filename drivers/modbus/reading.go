@@ -39,7 +39,11 @@ func newReading(s *session) *reading {
 func (r *reading) begin(group int, probe bool, done func([]meter.Reading, error)) {
 	r.group, r.probe, r.done, r.plan = group, probe, done, &r.s.groups[group]
 	r.block, r.gone, r.bad = 0, false, nil
-	r.out = make([]meter.Reading, r.plan.points)
+	if r.again {
+		r.out = r.s.driver.buffers.get(r.plan.points)
+	} else {
+		r.out = make([]meter.Reading, r.plan.points)
+	}
 	r.cancelled.Store(nil)
 	if probe {
 		r.began = time.Now()
@@ -75,8 +79,12 @@ func (r *reading) next() {
 		r.s.gateway.probed(r.s.driver.opts.Now(), time.Since(r.began), !r.gone)
 	}
 	r.out, r.bad, r.done = nil, nil, nil
+	again := r.again
 	r.s.ended(r)
 	done(out, err)
+	if again {
+		r.s.driver.buffers.put(out)
+	}
 }
 
 // answer takes the answer to one block's request.

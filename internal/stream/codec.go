@@ -71,6 +71,12 @@ type encoder struct {
 
 func newEncoder() *encoder { return &encoder{index: make(map[string]uint64)} }
 
+// reset makes e ready for the next message.
+func (e *encoder) reset() {
+	clear(e.index)
+	*e = encoder{index: e.index, dict: e.dict[:0], rows: e.rows[:0]}
+}
+
 // size is the length of the message as it stands, give or take its header.
 func (e *encoder) size() int {
 	return len(e.dict) + len(e.rows) + len(magic) + 1 + 2*binary.MaxVarintLen64
@@ -177,8 +183,13 @@ func (e *encoder) bytes() []byte {
 // target bytes and below JetStream's limit of a megabyte. An error names the
 // device whose reading cannot be carried.
 func Encode(readings []meter.Reading, target int) ([][]byte, error) {
+	return newEncoder().encode(readings, target)
+}
+
+// encode is Encode in e's own buffers.
+func (e *encoder) encode(readings []meter.Reading, target int) ([][]byte, error) {
 	var out [][]byte
-	e := newEncoder()
+	e.reset()
 	for i := range readings {
 		if err := check(&readings[i]); err != nil {
 			return nil, fmt.Errorf("encode reading: %w", err)
@@ -186,7 +197,7 @@ func Encode(readings []meter.Reading, target int) ([][]byte, error) {
 		e.add(&readings[i])
 		if e.size() >= target {
 			out = append(out, e.bytes())
-			e = newEncoder()
+			e.reset()
 		}
 	}
 	if e.count > 0 {

@@ -17,7 +17,8 @@ import (
 // returns nil. Messages are acknowledged only after fn has returned nil. After
 // an error they come again, first at the head of the queue, after a wait that
 // grows with every failure: whatever fn feeds puts its back-pressure into the
-// stream, not into memory. fn must bear readings that come twice.
+// stream, not into memory. fn must bear readings that come twice, and copies
+// of the slice what it keeps.
 //
 // A message that cannot be decoded goes to the stream DeadReadings with the
 // reason. Several processes may share a durable; each message goes to one.
@@ -30,8 +31,9 @@ func (s *Stream) ConsumeReadings(ctx context.Context, durable string, fn func(co
 		}
 		return err
 	}
+	var buffer []meter.Reading // used again for every batch
 	for failures := 0; ctx.Err() == nil; {
-		more, err := s.consumeBatch(ctx, cons, durable, failures, fn)
+		more, err := s.consumeBatch(ctx, cons, durable, failures, &buffer, fn)
 		if err == nil {
 			failures = 0
 			if !more && sleep(ctx, s.cfg.FetchWait) != nil {
@@ -75,18 +77,18 @@ func (s *Stream) consumer(ctx context.Context, durable string) (jetstream.Consum
 // It reports whether there may be more already. Nothing waits at the server
 // for messages to come: it would pass each on by itself, and write down that
 // it did, file by file.
-func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, durable string, failures int, fn func(context.Context, []meter.Reading) error) (more bool, err error) {
+func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, durable string, failures int, buffer *[]meter.Reading, fn func(context.Context, []meter.Reading) error) (more bool, err error) {
 	most := max(1, s.cfg.FetchBytes/s.cfg.MessageBytes)
 	batch, err := cons.FetchNoWait(most)
 	if err != nil {
 		return false, fmt.Errorf("fetch: %w", err)
 	}
 	var msgs []jetstream.Msg
-	var readings []meter.Reading
+	readings := (*buffer)[:0]
 	fetched := 0
 	for m := range batch.Messages() {
 		fetched++
-		decoded, err := Decode(m.Data())
+		readings, err = appendDecoded(readings, m.Data())
 		if err != nil {
 			if err := s.bury(ctx, durable, m, err); err != nil {
 				s.log.Error("message not set aside", "consumer", durable, "error", err)
@@ -95,8 +97,8 @@ func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, dura
 			continue
 		}
 		msgs = append(msgs, m)
-		readings = append(readings, decoded...)
 	}
+	*buffer = readings
 	if len(readings) > 0 {
 		if err := s.whileInProgress(msgs, func() error { return fn(ctx, readings) }); err != nil {
 			wait := backoff(s.cfg, failures+1)

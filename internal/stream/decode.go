@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
@@ -16,20 +17,24 @@ var ErrUndecodable = errors.New("not a batch of readings")
 // Decode returns the readings of one message. Their raw values are parts of
 // data, which must not change while they are in use. What it allocates is bounded by
 // the length of data, whatever the bytes say. Its errors are ErrUndecodable.
-func Decode(data []byte) ([]meter.Reading, error) {
+func Decode(data []byte) ([]meter.Reading, error) { return appendDecoded(nil, data) }
+
+// appendDecoded appends the readings of one message to dst, which it returns
+// as it was where data is not a batch of readings.
+func appendDecoded(dst []meter.Reading, data []byte) ([]meter.Reading, error) {
 	if len(data) > maxMessage {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d were expected", ErrUndecodable, len(data), maxMessage)
+		return dst, fmt.Errorf("%w: %d bytes, at most %d were expected", ErrUndecodable, len(data), maxMessage)
 	}
 	if len(data) < len(magic)+1 || string(data[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%w: it does not begin with %q", ErrUndecodable, magic)
+		return dst, fmt.Errorf("%w: it does not begin with %q", ErrUndecodable, magic)
 	}
 	if v := data[len(magic)]; v != version {
-		return nil, fmt.Errorf("%w: version %d, this program knows version %d; update the program", ErrUndecodable, v, version)
+		return dst, fmt.Errorf("%w: version %d, this program knows version %d; update the program", ErrUndecodable, v, version)
 	}
 	d := decoder{data: data, pos: len(magic) + 1}
-	out := d.readings()
+	out := d.readings(dst)
 	if d.err != nil {
-		return nil, fmt.Errorf("%w: at byte %d: %w", ErrUndecodable, d.pos, d.err)
+		return dst, fmt.Errorf("%w: at byte %d: %w", ErrUndecodable, d.pos, d.err)
 	}
 	return out, nil
 }
@@ -95,13 +100,15 @@ func (d *decoder) count(size int, what string) int {
 	return int(n)
 }
 
-func (d *decoder) readings() []meter.Reading {
+func (d *decoder) readings(dst []meter.Reading) []meter.Reading {
 	d.dict = make([]string, d.count(1, "names"))
 	for i := range d.dict {
 		d.dict[i] = string(d.field("name"))
 	}
-	out := make([]meter.Reading, d.count(minRow, "readings"))
-	for i := range out {
+	n := d.count(minRow, "readings")
+	out := slices.Grow(dst, n)[:len(dst)+n]
+	for i := len(dst); i < len(out); i++ {
+		out[i] = meter.Reading{}
 		d.reading(&out[i])
 		if d.err != nil {
 			return nil

@@ -18,7 +18,12 @@ import (
 // all of them. After an error some may have been stored; repeating the call
 // with the same readings within two minutes stores them once.
 func (s *Stream) PublishReadings(ctx context.Context, readings []meter.Reading) error {
-	chunks, err := Encode(readings, s.cfg.MessageBytes)
+	e, ok := s.encoders.Get().(*encoder)
+	if !ok {
+		e = newEncoder()
+	}
+	chunks, err := e.encode(readings, s.cfg.MessageBytes)
+	s.encoders.Put(e)
 	if err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}

@@ -135,6 +135,8 @@ type Stream struct {
 	conn   *nats.Conn
 	js     jetstream.JetStream
 
+	encoders sync.Pool // of *encoder, at rest
+
 	mu       sync.Mutex
 	durables map[string]bool // consumers to report the backlog of
 
