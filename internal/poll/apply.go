@@ -260,6 +260,11 @@ func (p *Poller) install(rev *revision) {
 	p.schedule.move(moves)
 	p.schedule.add(p.cfg.Now(), fresh)
 	p.fleet.Store(&rev.fleet)
+	used := make(map[*profile.Profile]bool)
+	for _, d := range rev.fleet {
+		used[d.dev.Profile] = true
+	}
+	maps.DeleteFunc(p.catalogues, func(pr *profile.Profile, _ *catalogue) bool { return !used[pr] })
 }
 
 // alike returns the reader of d that reads a group of r's name at r's interval.

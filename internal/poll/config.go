@@ -35,6 +35,9 @@ type Config struct {
 	MaxBuffered int           // readings waiting for the sink before reading stops; 100,000 where zero
 	Grace       time.Duration // for the last readings after Run's context ended; 700 ms where zero
 
+	Quality  Quality  // when values are doubted
+	Backfill Backfill // what is asked of histories after an outage
+
 	// Continuous reads every group again as soon as it was read, whatever its
 	// interval: for measurements of what the path can carry.
 	Continuous bool
@@ -62,6 +65,8 @@ func (c *Config) setDefaults() {
 	if c.MaxBuffered == 0 {
 		c.MaxBuffered = 100_000
 	}
+	c.Quality.setDefaults()
+	c.Backfill.setDefaults()
 	if c.Grace == 0 {
 		c.Grace = 700 * time.Millisecond
 	}

@@ -18,9 +18,11 @@ type connection struct {
 	waiting  []*reader // from head on, in order of falling due
 	head     int
 	running  int
-	pumping  bool // a goroutine is beginning reads now, and will begin what can be
-	devices  int  // guarded by Poller.applying
-	seats    int  // given to devices so far; guarded by Poller.applying
+	pumping  bool  // a goroutine is beginning reads now, and will begin what can be
+	filling  bool  // a goroutine asks histories
+	gaps     []gap // for it
+	devices  int   // guarded by Poller.applying
+	seats    int   // given to devices so far; guarded by Poller.applying
 }
 
 // readerState is where a reader stands.

@@ -20,6 +20,7 @@ type device struct {
 	share   int // reads that the connection bears at once, as this device has it
 	seat    int // among the devices of its connection; sets its phase
 	readers []reader
+	*catalogue
 
 	session drivers.Session
 	starter drivers.Starter // the session itself, or what holds goroutines for it
@@ -41,6 +42,7 @@ type device struct {
 
 	mu     sync.Mutex // of what follows
 	health health
+	points []point // by place in the profile
 }
 
 // reader is a group of a device's points: what one turn reads.
@@ -105,6 +107,8 @@ func (p *Poller) newDevice(dev drivers.Device) (*device, error) {
 	d := &device{dev: dev, driver: p.counters.byDriver[drv.Name()]}
 	d.health.state, d.health.since = Waiting, p.cfg.Now()
 	p.seat(d, shareOf(dev, drv))
+	d.catalogue = p.catalogueOf(dev.Profile)
+	d.points = make([]point, len(d.catalogue.quantities))
 	if dev.Mode == drivers.Subscribe {
 		return d, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -21,7 +22,8 @@ type Poller struct {
 
 	applying    sync.Mutex // changes of the fleet, one at a time, and of what follows
 	connections map[string]*connection
-	numbered    int             // connections so far
+	numbered    int // connections so far
+	catalogues  map[*profile.Profile]*catalogue
 	ctx         context.Context // of Run; nil before
 	schedule    *schedule
 
@@ -39,7 +41,7 @@ func New(cfg Config) (*Poller, error) {
 	for _, drv := range cfg.Drivers.Drivers() {
 		names = append(names, drv.Name())
 	}
-	p := &Poller{cfg: cfg, connections: make(map[string]*connection)}
+	p := &Poller{cfg: cfg, connections: make(map[string]*connection), catalogues: make(map[*profile.Profile]*catalogue)}
 	p.cfg.Devices = nil // the fleet has them
 	p.fleet.Store(new([]*device))
 	p.counters = newCounters(names)

@@ -10,6 +10,9 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
+// unasked stands for the group of readings that come by subscription.
+const unasked = -1
+
 // begin reads a group whose turn it is.
 func (p *Poller) begin(r *reader) {
 	r.began = p.cfg.Now()
@@ -31,7 +34,7 @@ func (p *Poller) complete(r *reader, list []meter.Reading, err error) {
 		} else {
 			d.driver.failed.Add(1)
 		}
-		p.learn(d, list, now, now.Sub(r.began), err)
+		p.learn(d, r.group, list, now, now.Sub(r.began), err)
 		p.counters.delivered(d.driver, list)
 		p.out.add(list)
 	}
@@ -68,7 +71,7 @@ func (p *Poller) subscribe(ctx context.Context, d *device) {
 	wait := time.Second
 	for ctx.Err() == nil {
 		err := d.session.(drivers.Subscriber).Subscribe(ctx, func(list []meter.Reading) {
-			p.learn(d, list, p.cfg.Now(), -1, worst(list))
+			p.learn(d, unasked, list, p.cfg.Now(), 0, worst(list))
 			p.deliver(ctx, d, list)
 		})
 		if ctx.Err() != nil {
@@ -79,7 +82,7 @@ func (p *Poller) subscribe(ctx context.Context, d *device) {
 		}
 		now := p.cfg.Now()
 		list := d.dev.AllFailed(now.UTC(), meter.CommFailure, err.Error())
-		p.learn(d, list, now, -1, err)
+		p.learn(d, unasked, list, now, 0, err)
 		p.deliver(ctx, d, list)
 		select {
 		case <-time.After(wait):

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/drivers"
-	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
 // State is a device's condition in one word.
@@ -44,20 +43,9 @@ type DeviceStatus struct {
 	NextProbe   time.Time // zero unless the device does not answer and is left alone until then
 	Connections int       // open to the device or its gateway, where the driver tells
 	Parallel    int       // requests that may be under way there at once, as learned; 0 where the driver does not tell
-}
 
-// health is what a device's status is made of; device.mu guards it.
-type health struct {
-	state           State
-	since           time.Time
-	lastOK          time.Time
-	lastError       string
-	lastErrorAt     time.Time
-	consecutive     int
-	latency         time.Duration
-	reads, failures uint64
-	missed          uint64
-	trips           roundTrips
+	ClockKnown  bool          // the device shows its clock
+	ClockOffset time.Duration // how far that is ahead of the receiver's
 }
 
 // Status returns the status of every device, in the order of the configuration.
@@ -83,6 +71,10 @@ func (d *device) status() DeviceStatus {
 		Latency: h.latency, P50: h.trips.quantile(.5), P99: h.trips.quantile(.99),
 		NextProbe: c.NextProbe, Connections: c.Connections, Parallel: c.Parallel,
 	}
+	if n := d.clock; n >= 0 && d.points[n].reads > 0 {
+		s.ClockKnown = true
+		s.ClockOffset = time.Duration(d.points[n].value * float64(time.Second))
+	}
 	for i := range d.readers {
 		if next := d.readers[i].nextTurn(); !next.IsZero() && (s.NextTurn.IsZero() || next.Before(s.NextTurn)) {
 			s.NextTurn = next
@@ -107,44 +99,4 @@ func (d *device) condition() drivers.Condition {
 		return o.Condition()
 	}
 	return drivers.Condition{}
-}
-
-// learn takes into the device's status what a read or a subscription brought,
-// and logs a change of state, not every failure. trip is negative for subscriptions.
-func (p *Poller) learn(d *device, list []meter.Reading, now time.Time, trip time.Duration, err error) {
-	state, there := OK, true
-	if err != nil {
-		state, there = Failing, reached(list)
-		if !there && d.condition().NextProbe.After(now) {
-			state = Silent
-		}
-	}
-	d.reachable.Store(there)
-	d.mu.Lock()
-	h := &d.health
-	before, failures := h.state, h.consecutive
-	if trip >= 0 {
-		h.reads++
-	}
-	if err == nil {
-		h.lastOK, h.consecutive = now, 0
-		if trip >= 0 {
-			h.latency = trip
-			h.trips.add(trip)
-		}
-	} else {
-		h.lastError, h.lastErrorAt = err.Error(), now
-		h.consecutive++
-		h.failures++
-	}
-	if state != before {
-		h.state, h.since = state, now
-	}
-	d.mu.Unlock()
-	switch {
-	case state == OK && (before == Failing || before == Silent):
-		p.cfg.Logger.Info("device answers again", "device", d.dev.ID, "failures", failures)
-	case state != OK && (before == OK || before == Waiting):
-		p.cfg.Logger.Warn("device fails", "device", d.dev.ID, "error", err)
-	}
 }

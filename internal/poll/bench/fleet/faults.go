@@ -1,6 +1,9 @@
 package fleet
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // FlapPeriod is the time in which a flapping device is dead once and alive
 // once, half of it each.
@@ -25,19 +28,24 @@ const (
 	Flapping
 )
 
-// bucket spreads devices over 0 to 1 in steps of a thousandth: a thousand
-// devices in a row are in a thousand buckets.
-func bucket(device int) float64 { return float64((device*2654435761)%1000) / 1000 }
+// bucket spreads devices over a thousand buckets: a thousand devices in a row
+// are in one each.
+func bucket(device int) int { return (device * 2654435761) % buckets }
+
+const buckets = 1000
+
+// upTo returns the bucket at which a share of the devices ends.
+func upTo(share float64) int { return int(math.Round(buckets * share)) }
 
 // Of returns the fate of a device.
 func (f Faults) Of(device int) Fate {
 	b := bucket(device)
 	switch {
-	case b < f.Stall:
+	case b < upTo(f.Stall):
 		return Silent
-	case b < f.Stall+f.Exceptions:
+	case b < upTo(f.Stall+f.Exceptions):
 		return Excepting
-	case b < f.Stall+f.Exceptions+f.Flap:
+	case b < upTo(f.Stall+f.Exceptions+f.Flap):
 		return Flapping
 	}
 	return Live
@@ -46,7 +54,7 @@ func (f Faults) Of(device int) Fate {
 // phase is where in FlapPeriod a flapping device is at a moment. It is alive
 // in the first half.
 func (f Faults) phase(device int, at time.Time) time.Duration {
-	share := (bucket(device) - f.Stall - f.Exceptions) / f.Flap
+	share := float64(bucket(device)-upTo(f.Stall+f.Exceptions)) / (buckets * f.Flap)
 	own := time.Duration(share * float64(FlapPeriod))
 	return time.Duration((at.UnixNano() + int64(own)) % int64(FlapPeriod))
 }

@@ -1,0 +1,131 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
+)
+
+// Backfill bounds what is asked of devices that keep a history, after they
+// were out of reach. Each gap is asked for once, in the background, one device
+// of a connection at a time. Readings that were received meanwhile may come
+// again.
+type Backfill struct {
+	After   time.Duration // shortest outage that is filled; 30 s where zero, none is filled where negative
+	Longest time.Duration // how far back a gap reaches at most; 24 h where zero
+	Within  time.Duration // longest that one gap may take; 10 min where zero
+	Rate    int           // readings taken in a second, of one connection; 5,000 where zero
+}
+
+func (b *Backfill) setDefaults() {
+	if b.After == 0 {
+		b.After = 30 * time.Second
+	}
+	if b.Longest == 0 {
+		b.Longest = 24 * time.Hour
+	}
+	if b.Within == 0 {
+		b.Within = 10 * time.Minute
+	}
+	if b.Rate == 0 {
+		b.Rate = 5000
+	}
+}
+
+// gap is a time of which a device has to be asked.
+type gap struct {
+	device   *device
+	from, to time.Time
+}
+
+// fill asks the history of d, where it keeps one, for a gap long enough.
+func (p *Poller) fill(d *device, from, to time.Time) {
+	b := &p.cfg.Backfill
+	d.mu.Lock()
+	_, keeps := d.session.(drivers.Backfiller)
+	d.mu.Unlock()
+	if !keeps || b.After < 0 || to.Sub(from) < b.After || p.ctx.Err() != nil {
+		return
+	}
+	if earliest := to.Add(-b.Longest); from.Before(earliest) {
+		from = earliest
+	}
+	c := d.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if d.stopped {
+		return
+	}
+	c.gaps = append(c.gaps, gap{d, from, to})
+	if !c.filling {
+		c.filling = true
+		p.workers.Go(func() { p.fillAll(c) })
+	}
+}
+
+// fillAll fills the gaps of a connection's devices one after the other.
+func (p *Poller) fillAll(c *connection) {
+	for {
+		c.mu.Lock()
+		if len(c.gaps) == 0 || p.ctx.Err() != nil {
+			c.gaps, c.filling = nil, false
+			c.mu.Unlock()
+			return
+		}
+		g := c.gaps[0]
+		c.gaps = c.gaps[1:]
+		c.mu.Unlock()
+		n, err := p.fillOne(g)
+		switch {
+		case p.ctx.Err() != nil:
+		case err != nil:
+			g.device.driver.failedBackfills.Add(1)
+			g.device.missing(g.from)
+			p.cfg.Logger.Warn("the history did not fill the gap; it is asked again after the next outage",
+				"device", g.device.dev.ID, "from", g.from, "to", g.to, "readings", n, "error", err)
+		default:
+			g.device.driver.backfills.Add(1)
+			p.cfg.Logger.Info("gap filled from the device's history", "device", g.device.dev.ID, "from", g.from, "to", g.to, "readings", n)
+		}
+	}
+}
+
+// fillOne asks on a session of its own: the device's is in use.
+func (p *Poller) fillOne(g gap) (readings int, err error) {
+	d := g.device
+	drv, err := p.cfg.Drivers.For(d.dev.URL)
+	if err != nil {
+		return 0, fmt.Errorf("device %s: %w", d.dev.ID, err)
+	}
+	session, err := drv.Session(d.dev)
+	if err != nil {
+		return 0, err
+	}
+	defer session.Close() //nolint:errcheck // nothing is known of it that its Backfill did not say
+	keeper, ok := session.(drivers.Backfiller)
+	if !ok {
+		return 0, fmt.Errorf("device %s: driver %s keeps no history in another session of the device", d.dev.ID, drv.Name())
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Backfill.Within)
+	defer cancel()
+	err = keeper.Backfill(ctx, g.from, g.to, func(list []meter.Reading) {
+		readings += len(list)
+		d.driver.backfilled.Add(uint64(len(list)))
+		p.deliver(ctx, d, list)
+		select {
+		case <-time.After(time.Duration(len(list)) * time.Second / time.Duration(p.cfg.Backfill.Rate)):
+		case <-ctx.Done():
+		}
+	})
+	return readings, err
+}
+
+// missing remembers a gap that was not filled: the next one begins with it.
+func (d *device) missing(from time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.health.unfilled = from
+}
