@@ -6,8 +6,6 @@ import (
 	"os"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -74,64 +72,6 @@ func TestScaleDivides(t *testing.T) {
 			t.Fatalf("%d thousandths are %v", n, got)
 		}
 	}
-}
-
-func anyEncoding(t *rapid.T) Encoding {
-	return rapid.SampledFrom([]Encoding{Uint16, Int16, Uint32, Int32, Uint64, Int64, Float32, Float64, BCD16, BCD32}).Draw(t, "encoding")
-}
-
-func anyOrder(t *rapid.T) Order {
-	return rapid.SampledFrom([]Order{ABCD, CDAB, BADC, DCBA}).Draw(t, "order")
-}
-
-// TestEncodeDecode encodes values that fit and finds them again.
-func TestEncodeDecode(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := point(anyEncoding(t), anyOrder(t), rapid.SampledFrom([]float64{1, 0.1, 0.01, 0.001, 10}).Draw(t, "scale"), 0, nil)
-		n := float64(rapid.IntRange(0, 9999).Draw(t, "n"))
-		if p.Encoding[0] == 'i' && rapid.Bool().Draw(t, "negative") {
-			n = -n
-		}
-		v := p.conv.value(n).Number
-		raw, err := p.Encode(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(raw) != 2*p.Registers() {
-			t.Fatalf("%d bytes", len(raw))
-		}
-		got := p.Decode(raw)
-		tolerance := 0.0
-		if p.Encoding == Float32 || p.Encoding == Float64 {
-			tolerance = math.Abs(v) * 1e-6
-		}
-		if got.Quality != meter.Good || math.Abs(got.Number-v) > tolerance {
-			t.Fatalf("%v came back as %+v", v, got)
-		}
-	})
-}
-
-func TestEncodeRefuses(t *testing.T) {
-	for e, v := range map[Encoding]float64{Uint16: 65536, Int16: -32769, Uint32: -1, Int32: 1 << 31, BCD16: 10000, BCD32: -1, Int64: 1e19, "odd": 1} {
-		if raw, err := point(e, ABCD, 1, 0, nil).Encode(v); err == nil {
-			t.Errorf("%s took %v as % x", e, v, raw)
-		}
-	}
-}
-
-// FuzzDecode decodes arbitrary bytes: a good value is a finite one in range.
-func FuzzDecode(f *testing.F) {
-	f.Add(uint8(6), uint8(1), []byte{0x43, 0x66, 0x80, 0x00}, 0.1, 0.0)
-	f.Add(uint8(9), uint8(3), []byte{0xFF, 0xFF, 0xFF, 0xFF}, 1.0, -40.0)
-	f.Fuzz(func(t *testing.T, e, o uint8, raw []byte, scale, offset float64) {
-		encodings := []Encoding{Uint16, Int16, Uint32, Int32, Uint64, Int64, Float32, Float64, BCD16, BCD32, "odd"}
-		orders := []Order{ABCD, CDAB, BADC, DCBA}
-		p := point(encodings[int(e)%len(encodings)], orders[int(o)%4], scale, offset, []float64{-1e6, 1e6})
-		v := p.Decode(raw)
-		if v.Quality == meter.Good && !(v.Number >= -1e6 && v.Number <= 1e6) || v.Quality != meter.Good && v.Detail == "" {
-			t.Fatalf("% x gives %+v", raw, v)
-		}
-	})
 }
 
 // FuzzParse parses arbitrary files: no panic, and what is taken can be read.

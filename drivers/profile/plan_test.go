@@ -13,39 +13,13 @@ type failer interface {
 	Fatalf(string, ...any)
 }
 
-// checkPlan holds a plan to what every plan must be.
+// checkPlan holds the plans of every group to what every plan must be.
 func checkPlan(t failer, m *Modbus) {
 	t.Helper()
 	covered := make(map[int]int)
-	var blocks []Block
-	for g := range m.blocks {
-		blocks = append(blocks, m.Blocks(g)...)
-	}
-	for _, b := range blocks {
-		from, end := int(b.Address), int(b.Address)+int(b.Count)
-		if b.Count < 1 || int(b.Count) > m.MaxRegisters || end > 65536 {
-			t.Fatalf("a block of %d registers at %d, %d allowed", b.Count, b.Address, m.MaxRegisters)
-		}
-		if m.forbidden(b.Table, from, end) {
-			t.Fatalf("a block from %d to %d reads forbidden registers %v", from, end-1, m.Forbidden)
-		}
-		last := from
-		for _, i := range b.Points {
-			p := &m.Points[i]
-			covered[i]++
-			if p.Table != b.Table || int(p.Address) < from || int(p.Address)+p.Registers() > end {
-				t.Fatalf("point %d at %s %d is not in its block %+v", i, p.Table, p.Address, b)
-			}
-			if int(p.Address)-last > m.MaxGap {
-				t.Fatalf("a gap of %d registers before %d, %d allowed", int(p.Address)-last, p.Address, m.MaxGap)
-			}
-			last = max(last, int(p.Address)+p.Registers())
-			if raw := b.Bytes(make([]byte, 2*b.Count), p); len(raw) != 2*p.Registers() {
-				t.Fatalf("%d bytes for %s", len(raw), p.Encoding)
-			}
-		}
-		if last != end {
-			t.Fatalf("a block reads on to %d after its last point ends at %d", end, last)
+	for group := range m.blocks {
+		for i := range m.Blocks(group) {
+			checkBlock(t, m, &m.Blocks(group)[i], covered)
 		}
 	}
 	for i := range m.Points {
@@ -55,20 +29,63 @@ func checkPlan(t failer, m *Modbus) {
 	}
 }
 
+func checkBlock(t failer, m *Modbus, b *Block, covered map[int]int) {
+	t.Helper()
+	first, end := int(b.Address), int(b.Address)+int(b.Count)
+	most, gap := m.limits(b.Table)
+	if b.Count < 1 || int(b.Count) > most || end > 65536 {
+		t.Fatalf("a block of %d at %d, %d allowed", b.Count, b.Address, most)
+	}
+	if m.forbidden(b.Table, first, end) {
+		t.Fatalf("a block from %d to %d reads what is forbidden: %v", first, end-1, m.Forbidden)
+	}
+	answer, last := make([]byte, b.AnswerSize()), first
+	for k, i := range b.Points {
+		p := &m.Points[i]
+		covered[i]++
+		from, to := p.span()
+		if p.Table != b.Table || from < first || to > end || b.Point(k) != p {
+			t.Fatalf("point %d at %s %d is not in its block %+v", i, p.Table, p.Address, b)
+		}
+		if from-last > gap {
+			t.Fatalf("a gap of %d before %d, %d allowed", from-last, from, gap)
+		}
+		last = max(last, to)
+		if raw := b.Bytes(answer, p); len(raw) != p.Size() {
+			t.Fatalf("%d bytes for %s", len(raw), p.Encoding)
+		}
+		if raw := b.Bytes(answer[:len(answer)-1], p); raw != nil && len(raw) != p.Size() {
+			t.Fatalf("%d bytes for %s out of a short answer", len(raw), p.Encoding)
+		}
+	}
+	if last != end {
+		t.Fatalf("a block reads on to %d after its last point ends at %d", end, last)
+	}
+}
+
 func TestPlanProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &Modbus{
 			MaxRegisters: rapid.IntRange(4, 125).Draw(t, "max"),
 			MaxGap:       rapid.IntRange(0, 30).Draw(t, "gap"),
+			MaxBits:      rapid.IntRange(1, 2000).Draw(t, "max bits"),
+			MaxBitGap:    rapid.IntRange(0, 100).Draw(t, "bit gap"),
 		}
-		tables := rapid.SampledFrom([]Table{Holding, Input})
+		tables := rapid.SampledFrom([]Table{Holding, Input, Coil, Discrete})
 		for range rapid.IntRange(0, 3).Draw(t, "forbidden") {
 			from := rapid.IntRange(0, 300).Draw(t, "from")
 			m.Forbidden = append(m.Forbidden, Forbidden{tables.Draw(t, "table"), uint16(from), uint16(from + rapid.IntRange(0, 20).Draw(t, "len"))})
 		}
 		for range rapid.IntRange(1, 40).Draw(t, "points") {
 			p := ModbusPoint{Quantity: meter.ActivePower, Table: tables.Draw(t, "table"), Address: uint16(rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(65500, 65532)).Draw(t, "address")), Encoding: anyEncoding(t)}
-			if !m.forbidden(p.Table, int(p.Address), int(p.Address)+p.Registers()) {
+			if p.Table.Bits() {
+				p.Encoding = Bit
+			} else if rapid.Bool().Draw(t, "has exponent") {
+				e := uint16(min(65535, int(p.Address)+rapid.IntRange(0, 3).Draw(t, "exponent")))
+				p.Exponent = &e
+			}
+			from, end := p.span()
+			if most, _ := m.limits(p.Table); !m.forbidden(p.Table, from, end) && end-from <= most {
 				m.Points = append(m.Points, p)
 			}
 		}

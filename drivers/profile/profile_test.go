@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
@@ -20,18 +21,33 @@ func TestExamples(t *testing.T) {
 		t.Fatalf("%d examples", len(all))
 	}
 	p := all["example-modbus"]
-	want := []meter.Quantity{meter.VoltageA, meter.VoltageB, meter.VoltageC, meter.ActivePower, meter.ActiveEnergyImport}
+	want := []meter.Quantity{
+		meter.VoltageA, meter.VoltageB, meter.VoltageC, meter.ActivePower, meter.ActiveEnergyImport, meter.PowerFactor, meter.CurrentA,
+		meter.Alarm, meter.Trip, meter.OilLevel, meter.FanRunning, meter.ClockOffset,
+	}
 	got := p.Quantities()
 	for i, q := range want {
 		if len(got) != len(want) || got[i] != q {
 			t.Fatalf("quantities are %v, want %v", got, want)
 		}
 	}
-	if n := len(p.Modbus.Blocks(0)); n != 2 {
+	if n := len(p.Modbus.Blocks(0)); n != 3 {
 		t.Errorf("%d blocks: %v", n, p.Modbus.Blocks(0))
 	}
 	if pt := p.Modbus.Points[0]; pt.Scale != 1 || pt.Order != ABCD || pt.Side != Primary {
 		t.Errorf("defaults are %+v", pt)
+	}
+	if groups := p.Groups(); len(groups) != 2 || groups[1].Interval != time.Hour || len(p.Modbus.Blocks(1)) != 1 {
+		t.Errorf("groups are %+v", groups)
+	}
+	if at := p.Rollover(meter.ActiveEnergyImport); at != 21474836.48 || p.SideOf(meter.ActiveEnergyImport) != Secondary {
+		t.Errorf("rolls over at %v, on the %s side", at, p.SideOf(meter.ActiveEnergyImport))
+	}
+	if p.Rollover(meter.ActivePower) != 0 || p.SideOf(meter.ActivePower) != Primary || all["example-opcua"].Rollover(meter.ActivePower) != 0 {
+		t.Error("a power rolls over")
+	}
+	if a, b := p.Digest(), all["example-opcua"].Digest(); len(a) != 64 || len(b) != 64 || a == b {
+		t.Errorf("digests %q and %q", a, b)
 	}
 	if pt := p.Modbus.Points[3]; pt.Order != CDAB || pt.Absent[0] != 0x80000000 {
 		t.Errorf("%+v", pt)

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"os"
 	"testing"
 )
@@ -20,7 +21,7 @@ func TestShippedProfiles(t *testing.T) {
 	if len(all) < 4 {
 		t.Errorf("%d profiles", len(all))
 	}
-	if err := CheckVectors(os.DirFS(shipped)); err != nil {
+	if err := errors.Join(CheckVectors(os.DirFS(shipped)), CheckVectors(os.DirFS("testdata"))); err != nil {
 		t.Error(err)
 	}
 	for name, p := range all {
