@@ -32,8 +32,8 @@ func IdentityNames() []string {
 	return []string{"manufacturer", "model", "model_code", "serial", "firmware", "marker"}
 }
 
-// maxStringRegisters bounds a text, so that a reading can carry it whole.
-const maxStringRegisters = 16
+// maxStringRegisters bounds a text. Makers use up to 20.
+const maxStringRegisters = 32
 
 // IdentityBlocks returns the read plan of the identity: few requests whose
 // Points are indexes into Identity.
@@ -42,6 +42,7 @@ func (m *Modbus) IdentityBlocks() []Block { return m.identity }
 func (m *Modbus) planIdentity() {
 	list := make([]*ModbusPoint, len(m.Identity))
 	for i := range m.Identity {
+		m.Identity[i].point.prepare()
 		list[i] = &m.Identity[i].point
 	}
 	m.identity = m.planOf(list, indexes(len(list)))
