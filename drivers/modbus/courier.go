@@ -74,9 +74,9 @@ func (c *courier) read(b *profile.Block) ([]byte, error) {
 	switch b.Table {
 	case profile.Input:
 		read = c.client.ReadInputRegisters
-	case profile.Table("coil"):
+	case profile.Coil:
 		read = c.client.ReadCoils
-	case profile.Table("discrete"):
+	case profile.Discrete:
 		read = c.client.ReadDiscreteInputs
 	}
 	data, err := read(b.Address, b.Count)

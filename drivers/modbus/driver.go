@@ -56,6 +56,7 @@ type Driver struct {
 	mu       sync.Mutex
 	gateways map[string]*gateway // by scheme and address
 	sweeper  *sweeper            // while there are gateways
+	plans    map[*profile.Profile][]groupPlan
 }
 
 // New returns a driver. Close it after its sessions.
@@ -75,7 +76,7 @@ func New(opts Options) *Driver {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Driver{opts: opts, gateways: make(map[string]*gateway)}
+	return &Driver{opts: opts, gateways: make(map[string]*gateway), plans: make(map[*profile.Profile][]groupPlan)}
 }
 
 // Name implements drivers.Driver.
@@ -140,6 +141,16 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 	return s, nil
 }
 
+// plan returns the read plans of a profile; d.mu is held.
+func (d *Driver) plan(p *profile.Profile) []groupPlan {
+	plans, known := d.plans[p]
+	if !known {
+		plans = plansOf(p)
+		d.plans[p] = plans
+	}
+	return plans
+}
+
 // open adds a gateway; d.mu is held.
 func (d *Driver) open(t address, opts gatewayOptions) *gateway {
 	g := newGateway(t.addr, opts)
@@ -179,6 +190,9 @@ func (d *Driver) release(key string, g *gateway, unit byte) {
 	}
 	delete(d.gateways, key)
 	d.sweeper.remove(g)
+	if len(d.gateways) == 0 {
+		clear(d.plans)
+	}
 	var idle *sweeper
 	if len(d.gateways) == 0 {
 		idle, d.sweeper = d.sweeper, nil

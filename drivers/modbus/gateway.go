@@ -119,13 +119,11 @@ func (g *gateway) condition() (connections, parallel int) {
 // submit takes a call on. Its finish is called once, possibly before submit
 // returns.
 func (g *gateway) submit(cl *call) {
-	function, pdu, unit := cl.request, cl.request, byte(0)
-	if g.line != nil && len(function) > 3 {
-		unit, pdu = function[0], function[1:len(function)-2]
-	} else if len(function) > headerSize {
-		unit, pdu = function[6], function[headerSize:]
+	check := expectMBAP
+	if g.line != nil {
+		check = expectRTU
 	}
-	want, err := expect(unit, pdu)
+	want, err := check(cl.request)
 	if err != nil {
 		cl.finish(nil, err)
 		return
@@ -224,6 +222,8 @@ func (g *gateway) next() (*call, *lane) {
 		}
 		switch {
 		case ln.dialing || g.now().Before(ln.barred):
+		case ln.conn != nil && ln.conn.torn():
+			// Another answer must not be taken for the missing rest.
 		case ln.conn == nil && ln.line == nil:
 			if cold == nil {
 				cold = ln

@@ -37,7 +37,7 @@ func newReading(s *session) *reading {
 
 // begin sets a read up; next sends the first request.
 func (r *reading) begin(group int, probe bool, done func([]meter.Reading, error)) {
-	r.group, r.probe, r.done, r.plan = group, probe, done, &r.s.groups[group]
+	r.group, r.probe, r.done, r.plan = group, probe, done, &r.s.plans[group]
 	r.block, r.gone, r.bad = 0, false, nil
 	if r.again {
 		r.out = r.s.driver.buffers.get(r.plan.points)
@@ -63,7 +63,7 @@ func (r *reading) next() {
 			r.block++
 			continue
 		}
-		r.call.request = r.plan.frames[r.block]
+		r.call.request = r.s.frames[r.group][r.block]
 		r.call.timeout = r.s.timeout
 		if r.probe {
 			r.call.timeout = r.s.gateway.patience(r.s.timeout)
@@ -99,11 +99,11 @@ func (r *reading) answer(frame []byte, err error) {
 		r.fail(err)
 	} else {
 		received := time.Now().UTC()
-		points := s.dev.Profile.Modbus.Points
-		for _, p := range b.Points {
-			pt := &points[p]
-			raw := b.Bytes(data, pt)
-			r.out[r.plan.places[p]] = s.dev.Reading(pt.Quantity, pt.Side, pt.Decode(raw), received, received, raw)
+		places := r.plan.places[r.block]
+		for k := range places {
+			pt := b.Point(k)
+			value, raw := b.Decode(k, data, received)
+			r.out[places[k]] = s.dev.Reading(pt.Quantity, pt.Side, value, received, received, raw)
 		}
 	}
 	r.block++
@@ -124,8 +124,9 @@ func (r *reading) skip() { r.fill(meter.CommFailure, detail(r.bad[len(r.bad)-1])
 
 func (r *reading) fill(flags meter.Flags, why string) {
 	now := time.Now().UTC()
-	for _, p := range r.plan.blocks[r.block].Points {
-		r.out[r.plan.places[p]] = r.s.dev.FailedPoint(r.s.dev.Profile.Modbus.Points[p].Quantity, now, flags, why)
+	b := &r.plan.blocks[r.block]
+	for k, place := range r.plan.places[r.block] {
+		r.out[place] = r.s.dev.FailedPoint(b.Point(k).Quantity, now, flags, why)
 	}
 }
 

@@ -18,7 +18,8 @@ type session struct {
 	dev     drivers.Device
 	at      address
 	timeout time.Duration
-	groups  []groupPlan
+	plans   []groupPlan // of the profile, shared by its sessions
+	frames  [][][]byte  // requests, by group and block
 	courier *courier
 
 	mu     sync.Mutex
@@ -31,9 +32,28 @@ type session struct {
 // groupPlan is how the points of a group are read.
 type groupPlan struct {
 	blocks []profile.Block
-	frames [][]byte // requests, by block
-	places []int    // of the profile's points among the group's; -1 for others'
+	places [][]int // of each block's points among the group's
 	points int
+}
+
+func plansOf(p *profile.Profile) []groupPlan {
+	var plans []groupPlan
+	for i, group := range p.Groups() {
+		plan := groupPlan{blocks: p.Modbus.Blocks(i), points: len(group.Points)}
+		place := make(map[int]int, len(group.Points))
+		for at, p := range group.Points {
+			place[p] = at
+		}
+		for b := range plan.blocks {
+			places := make([]int, len(plan.blocks[b].Points))
+			for k, p := range plan.blocks[b].Points {
+				places[k] = place[p]
+			}
+			plan.places = append(plan.places, places)
+		}
+		plans = append(plans, plan)
+	}
+	return plans
 }
 
 var (
@@ -46,23 +66,17 @@ func newSession(d *Driver, g *gateway, dev drivers.Device, at address) (*session
 	if s.timeout == 0 {
 		s.timeout = d.opts.Timeout
 	}
-	mb := dev.Profile.Modbus
-	for i, group := range dev.Profile.Groups() {
-		plan := groupPlan{blocks: mb.Blocks(i), places: make([]int, len(mb.Points)), points: len(group.Points)}
-		for p := range plan.places {
-			plan.places[p] = -1
-		}
-		for place, p := range group.Points {
-			plan.places[p] = place
-		}
-		for b := range plan.blocks {
-			frame, err := s.courier.frame(&plan.blocks[b])
+	s.plans = d.plan(dev.Profile)
+	for i := range s.plans {
+		var frames [][]byte
+		for b := range s.plans[i].blocks {
+			frame, err := s.courier.frame(&s.plans[i].blocks[b])
 			if err != nil {
 				return nil, fmt.Errorf("device %s: %w", dev.ID, err)
 			}
-			plan.frames = append(plan.frames, frame)
+			frames = append(frames, frame)
 		}
-		s.groups = append(s.groups, plan)
+		s.frames = append(s.frames, frames)
 	}
 	return s, nil
 }

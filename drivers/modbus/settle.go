@@ -111,7 +111,7 @@ func (g *gateway) sweep(now time.Time) {
 					expired = append(expired, cl)
 				}
 				continue
-			case !cl.overdue && !g.strict && age >= patience && ln.late < maxLate:
+			case !cl.overdue && !g.strict && age >= patience && ln.late < maxLate && !ln.conn.torn():
 				cl.overdue = true
 				ln.late++
 				ln.busy--
