@@ -21,7 +21,7 @@ func (r *Result) verdict(l Limits, base *Baseline) string {
 		short("%d wrong values", r.WrongValues)
 	}
 	if l.Delivered == 0 && l.LiveDelivered == 0 && base != nil {
-		l.Delivered = base.Delivered - near
+		l.Delivered = min(base.Delivered, 100)
 	}
 	if r.DeliveredPct < l.Delivered-near {
 		short("%.2f %% delivered, %g %% wanted", r.DeliveredPct, l.Delivered)
@@ -67,7 +67,7 @@ func table(w io.Writer, results []*Result, limits map[string]Limits, base map[st
 			against = &b
 		}
 		if wanted == "" && known {
-			wanted = fmt.Sprintf("≥ %.1f %%, as recorded", b.Delivered)
+			wanted = fmt.Sprintf("≥ %.1f %%, as recorded", min(b.Delivered, 100))
 		}
 		verdict := r.verdict(limits[r.Label], against)
 		if verdict == "" {
