@@ -88,7 +88,7 @@ func (h *Host) deviceView() []console.Device {
 		if s.LastErrorAt.After(d.LastTry) {
 			d.LastTry = s.LastErrorAt
 		}
-		if s.State == poll.Failing {
+		if s.State == poll.Failing || s.State == poll.Silent {
 			d.LastError = s.LastError
 		}
 		out[i] = d

@@ -39,6 +39,10 @@ type fakeDriver struct {
 	most     map[string]int
 	sharing  func(d drivers.Device) drivers.Sharing
 	sessions int
+
+	asked                [][2]time.Time // gaps, of sessions with a history
+	filling, mostFilling int
+	failHistory          bool
 }
 
 func newFakeDriver() *fakeDriver {
@@ -66,6 +70,9 @@ func (f *fakeDriver) Session(d drivers.Device) (drivers.Session, error) {
 	s := &fakeSession{f: f, dev: d, connection: f.Share(d).Connection}
 	if d.URL.Host == "subscribed" {
 		return &fakeSubscriber{s}, nil
+	}
+	if d.URL.Host == "history" {
+		return &historySession{s}, nil
 	}
 	return s, nil
 }

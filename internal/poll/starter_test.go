@@ -295,18 +295,16 @@ func BenchmarkPath(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	sent := make(chan struct{})
 	go func() { defer close(sent); p.out.run(ctx) }()
-	start := time.Unix(1_700_000_000, 0)
-	s := newSchedule(start, 20*time.Millisecond)
-	for _, d := range p.devices() {
-		s.add(start, []*reader{&d.readers[0]})
-	}
+	now := time.Unix(1_700_000_000, 0)
+	p.cfg.Now = func() time.Time { return now }
+	p.begun(ctx)
+	p.cfg.Now = time.Now
 	var list []due
-	now := start
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := 0; n < b.N; n += len(list) {
 		now = now.Add(20 * time.Millisecond)
-		list = s.take(now, list[:0])
+		list = p.schedule.take(now, list[:0])
 		p.give(list)
 	}
 	b.StopTimer()
@@ -314,6 +312,9 @@ func BenchmarkPath(b *testing.B) {
 	<-sent
 	if err := closeAll(p.devices()); err != nil {
 		b.Error(err)
+	}
+	if done := p.Totals()["instant"].OK; done < uint64(b.N) {
+		b.Errorf("%d polls of %d", done, b.N)
 	}
 }
 
