@@ -220,6 +220,7 @@ func (c *conn) receive() error {
 
 // take handles n bytes more in the buffer, and the error that came with them.
 func (c *conn) take(n int, err error) error {
+	split := c.have > 0 && n > 0
 	c.have += n
 	for {
 		size, bad := frameLength(c.buf[:c.have])
@@ -229,6 +230,12 @@ func (c *conn) take(n int, err error) error {
 		if size == 0 || c.have < size {
 			break
 		}
+		if _, bad := frameLength(c.buf[size:c.have]); bad != nil && split {
+			// The rest of the frame may be the beginning of another that took
+			// its place: what follows is no frame.
+			return bad
+		}
+		split = false
 		frame := make([]byte, size)
 		copy(frame, c.buf[:size])
 		c.have = copy(c.buf[:], c.buf[size:c.have])

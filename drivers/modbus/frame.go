@@ -92,6 +92,15 @@ func expect(unit byte, pdu []byte) (expected, error) {
 	return expected{unit, pdu[0], n}, nil
 }
 
+// expectMBAP takes a reading request apart. Its header must be right to the
+// letter: what a device would take for a second frame is refused.
+func expectMBAP(request []byte) (expected, error) {
+	if len(request) != headerSize+5 || binary.BigEndian.Uint32(request[2:]) != 6 {
+		return expected{}, errRefused
+	}
+	return expect(request[6], request[headerSize:])
+}
+
 // check tells whether (unit, pdu) can be the answer.
 func (e expected) check(unit byte, pdu []byte) error {
 	switch {

@@ -1,10 +1,12 @@
 package modbus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,13 +43,13 @@ type gateway struct {
 	flying   int // calls that hold a turn
 	govern   governor
 	trip     roundTrip
-	units    map[byte]int // sessions by unit
-	failures int          // connections in a row that came to nothing
+	units    []byte // of the sessions, each as often as it has any
+	failures int    // connections in a row that came to nothing
 	retryAt  time.Time
 	lastErr  error
-	suspects map[byte]bool // units whose requests failed since the last success
-	probing  time.Time     // no further probe before
-	strict   bool          // it cannot bear a request while another is unanswered
+	suspects []byte    // units whose requests failed since the last success
+	probing  time.Time // no further probe before
+	strict   bool      // it cannot bear a request while another is unanswered
 }
 
 // lane is the place of one connection. Guarded by gateway.mu.
@@ -70,12 +72,9 @@ type gatewayOptions struct {
 }
 
 func newGateway(addr string, opts gatewayOptions) *gateway {
-	g := &gateway{addr: addr, opts: opts, units: make(map[byte]int), suspects: make(map[byte]bool), now: time.Now}
+	g := &gateway{addr: addr, opts: opts, now: time.Now}
 	g.govern = newGovernor(opts.least*opts.pipeline, opts.connections*opts.pipeline)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
-	for range opts.connections {
-		g.lanes = append(g.lanes, new(lane))
-	}
 	return g
 }
 
@@ -84,14 +83,14 @@ func newGateway(addr string, opts gatewayOptions) *gateway {
 func (g *gateway) join(unit byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.units[unit]++
+	g.units = append(g.units, unit)
 }
 
 func (g *gateway) leave(unit byte) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.units[unit]--; g.units[unit] <= 0 {
-		delete(g.units, unit)
+	if i := bytes.IndexByte(g.units, unit); i >= 0 {
+		g.units = slices.Delete(g.units, i, i+1)
 	}
 	return len(g.units)
 }
@@ -100,7 +99,22 @@ func (g *gateway) leave(unit byte) int {
 func (g *gateway) shared() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.units) > 1
+	return len(g.units) > 1 && bytes.Count(g.units, g.units[:1]) < len(g.units)
+}
+
+// count counts the units behind the gateway, up to most; g.mu is held.
+func (g *gateway) count(most int) int {
+	var seen [256]bool
+	n := 0
+	for _, u := range g.units {
+		if !seen[u] {
+			seen[u] = true
+			if n++; n == most {
+				break
+			}
+		}
+	}
+	return n
 }
 
 // condition tells how many connections are open and how many requests may be
@@ -214,7 +228,7 @@ func (g *gateway) next() (*call, *lane) {
 	if g.closed || g.waiting.empty() || g.flying >= g.govern.limit {
 		return nil, nil
 	}
-	depth := max(1, (g.govern.limit+len(g.lanes)-1)/len(g.lanes))
+	depth := max(1, (g.govern.limit+g.opts.connections-1)/g.opts.connections)
 	var best, cold *lane
 	for _, ln := range g.lanes {
 		if ln.conn != nil && !ln.conn.usable() {
@@ -234,6 +248,10 @@ func (g *gateway) next() (*call, *lane) {
 	}
 	if best != nil && best.busy < depth {
 		return g.waiting.pop(), best
+	}
+	if cold == nil && len(g.lanes) < g.opts.connections {
+		cold = new(lane)
+		g.lanes = append(g.lanes, cold)
 	}
 	if cold != nil && g.dialling() < g.govern.limit-g.flying {
 		cold.dialing = true

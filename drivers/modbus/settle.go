@@ -1,6 +1,7 @@
 package modbus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
 	if err == nil {
 		g.failures, g.lastErr, g.retryAt = 0, nil, time.Time{}
-		clear(g.suspects)
+		g.suspects = g.suspects[:0]
 		switch code := g.exception(frame); code {
 		case modbus.ExceptionCodeGatewayPathUnavailable, modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond:
 			return // it says nothing about the time of an answer
@@ -39,8 +40,10 @@ func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
 	if errors.Is(err, context.Canceled) {
 		return // the caller left; nothing is known of the device
 	}
-	g.suspects[cl.unit] = true
-	all := len(g.suspects) >= min(len(g.units), 3)
+	if bytes.IndexByte(g.suspects, cl.unit) < 0 {
+		g.suspects = append(g.suspects, cl.unit)
+	}
+	all := len(g.suspects) >= g.count(3)
 	silent := errors.Is(err, errSilent)
 	switch {
 	case silent && all:
@@ -48,7 +51,7 @@ func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
 			cl.lane.conn.fail(fmt.Errorf("%w after silence", errClosed))
 			cl.lane.conn = nil
 		}
-		clear(g.suspects)
+		g.suspects = g.suspects[:0]
 	case silent && cl.lane.conn != nil && cl.lane.conn.torn():
 		// What comes next cannot be told from the missing rest.
 		cl.lane.conn.fail(fmt.Errorf("%w: half an answer, then silence", errGarbled))
