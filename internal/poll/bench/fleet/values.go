@@ -43,17 +43,17 @@ type part struct {
 
 // partOf computes a stride of a device in a second of the epoch. The f values
 // are multiples of 1/64 below 16,384: exact in float32, in decimal text and
-// after every conversion. u0 is second+8*device and u1 second-8*device, modulo
-// 65,536, so that a value in a log tells where it came from; the other u
-// values are hashes like the f values.
+// after every conversion. u0 is second + 257*device and u1 second - 4099*device,
+// modulo 65,536, so that a value in a log tells where it came from; the other
+// u values are hashes like the f values.
 func partOf(device, stride int, second int64) part {
 	h := mix(mix(uint64(device)<<3|uint64(stride)) ^ uint64(second))
 	p := part{f: float32(h&0xFFFFF) / fScale, u: uint16(h >> 20), gap: mix(h)}
 	switch stride {
 	case 0:
-		p.u = uint16(second + 8*int64(device))
+		p.u = uint16(second + 257*int64(device))
 	case 1:
-		p.u = uint16(second - 8*int64(device))
+		p.u = uint16(second - 4099*int64(device))
 	}
 	return p
 }
