@@ -197,11 +197,17 @@ func (s *subscription) pump() error {
 	e := s.endpoint
 	tick := time.NewTicker(min(s.watchdog/4, time.Second))
 	defer tick.Stop()
+	var settled <-chan time.Time
 	for {
 		select {
 		case <-e.ctx.Done():
 			return e.ctx.Err() //nolint:wrapcheck // nobody reads it
 		case <-e.hub.changed:
+			if settled == nil { // who comes or goes together is served together
+				settled = time.After(settle)
+			}
+		case <-settled:
+			settled = nil
 			list := e.subscribers()
 			if len(list) == 0 {
 				return errNobody
