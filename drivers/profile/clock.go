@@ -285,11 +285,10 @@ func (r *clockReader) date(f [clockFields]int) (time.Time, error) {
 	if f[year] < 100 {
 		f[year] += 2000
 	}
-	shown := fmt.Sprintf("%d-%02d-%02d %02d:%02d:%02d", f[year], f[month], f[day], f[hour], f[minute], f[second])
 	t := time.Date(f[year], time.Month(f[month]), f[day], f[hour], f[minute], f[second], f[millisecond]*1e6, time.UTC)
 	if f[year] < 1970 || f[year] > 2199 || t.Month() != time.Month(f[month]) || t.Day() != f[day] ||
 		t.Hour() != f[hour] || t.Minute() != f[minute] || t.Second() != f[second] || f[millisecond] > 999 {
-		return time.Time{}, fmt.Errorf("%s is not a date and time", shown)
+		return time.Time{}, fmt.Errorf("%d-%02d-%02d %02d:%02d:%02d is not a date and time", f[year], f[month], f[day], f[hour], f[minute], f[second])
 	}
 	zone := r.zone
 	if zone == nil {

@@ -41,6 +41,21 @@ func TestDecode(t *testing.T) {
 		{"float64", point(Float64, ABCD, 1, 0, nil), []byte{0x40, 0x09, 0x21, 0xFB, 0x54, 0x44, 0x2D, 0x18}, math.Pi, meter.Good, 0},
 		{"bcd16", point(BCD16, ABCD, 0.1, 0, nil), []byte{0x23, 0x04}, 230.4, meter.Good, 0},
 		{"bcd32", point(BCD32, CDAB, 0.01, 0, nil), []byte{0x56, 0x78, 0x12, 0x34}, 123456.78, meter.Good, 0},
+		{"bcd64", point(BCD64, ABCD, 0.01, 0, nil), []byte{0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x90}, 12345678.9, meter.Good, 0},
+		{"sign and magnitude", point(SM16, ABCD, 0.1, 0, nil), []byte{0x80, 0x19}, -2.5, meter.Good, 0},
+		{"sign and magnitude, positive", point(SM16, ABCD, 0.1, 0, nil), []byte{0x7F, 0xFF}, 3276.7, meter.Good, 0},
+		{"sign and magnitude of 32 bits", point(SM32, CDAB, 1, 0, nil), []byte{0x00, 0x02, 0x80, 0x01}, -65538, meter.Good, 0},
+		{"mod10k", point(Mod10k32, ABCD, 0.01, 0, nil), []byte{0x04, 0xD2, 0x16, 0x2E}, 123456.78, meter.Good, 0},
+		{"mod10k of four", point(Mod10k64, CDAB, 1, 0, nil), []byte{0x00, 0x04, 0x00, 0x03, 0x00, 0x02, 0x00, 0x01}, 1000200030004, meter.Good, 0},
+		{"mod10k beyond 9999", point(Mod10k32, ABCD, 1, 0, nil), []byte{0x00, 0x00, 0x27, 0x10}, nan, meter.Bad, meter.Implausible},
+		{"four quadrants, lagging", point(Float32FourQuadrant, ABCD, 1, 0, nil), []byte{0x3F, 0x40, 0, 0}, 0.75, meter.Good, 0},
+		{"four quadrants, leading", point(Float32FourQuadrant, ABCD, 1, 0, nil), []byte{0x3F, 0xA0, 0, 0}, 0.75, meter.Good, 0},
+		{"four quadrants, leading and exported", point(Float32FourQuadrant, ABCD, 1, 0, nil), []byte{0xBF, 0xA0, 0, 0}, -0.75, meter.Good, 0},
+		{"four quadrants, unity", point(Float32FourQuadrant, ABCD, 1, 0, nil), []byte{0x3F, 0x80, 0, 0}, 1, meter.Good, 0},
+		{"four quadrants, beyond", point(Float32FourQuadrant, ABCD, 1, 0, nil), []byte{0x40, 0x20, 0, 0}, nan, meter.Bad, meter.Implausible},
+		{"four quadrants, not-a-number", point(Float32FourQuadrant, ABCD, 1, 0, nil), []byte{0x7F, 0xC0, 0, 0}, nan, meter.Bad, meter.Missing},
+		{"halves exchanged", point(Uint64, EFGHABCD, 1, 0, nil), []byte{0, 0, 0, 2, 0, 0, 0, 1}, 1<<32 + 2, meter.Good, 0},
+		{"a float that means absent", point(Float32, ABCD, 1, 0, nil, 0xFF7FFFFF), []byte{0xFF, 0x7F, 0xFF, 0xFF}, nan, meter.Bad, meter.Missing},
 		{"bcd of no digits", point(BCD16, ABCD, 1, 0, nil), []byte{0x12, 0x3A}, nan, meter.Bad, meter.Implausible},
 		{"absent", point(Int16, ABCD, 1, 0, nil, 0x8000, 0x7FFF), []byte{0x80, 0x00}, nan, meter.Bad, meter.Missing},
 		{"absent, second code", point(Int16, ABCD, 1, 0, nil, 0x8000, 0x7FFF), []byte{0x7F, 0xFF}, nan, meter.Bad, meter.Missing},
@@ -59,6 +74,39 @@ func TestDecode(t *testing.T) {
 		if (got.Detail == "") != (got.Quality == meter.Good) {
 			t.Errorf("%s: detail is %q", c.name, got.Detail)
 		}
+	}
+}
+
+// TestDecodeAllocates holds the hot path to no memory but that of what must be copied.
+func TestDecodeAllocates(t *testing.T) {
+	p, err := parsed(t, `  absent: {uint16: [0xFFFF]}
+  points:
+    - {quantity: voltage_a, table: holding, address: 0, encoding: uint16, scale: 0.1, range: [0, 500]}
+    - {quantity: active_power, table: holding, address: 1, encoding: int32, order: CDAB, scale: 0.001}
+    - {quantity: active_energy_import, table: holding, address: 3, encoding: uint64, order: EFGHABCD}
+    - {quantity: frequency, table: holding, address: 7, encoding: float32}
+    - {quantity: alarm, table: holding, address: 9, encoding: bit, bit: 3}
+    - {quantity: current_a, table: holding, address: 10, encoding: uint16, exponent: 11}
+  clock: {table: holding, address: 12, layout: [year, month, day, hour, minute, second]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &p.Modbus.Blocks(0)[0]
+	answer := words([]uint16{2301, 0xFB2E, 0xFFFF, 0, 1, 0, 2, 0x4248, 0, 8, 5, 2, 2024, 5, 6, 7, 8, 9})
+	var sum float64
+	allocations := testing.AllocsPerRun(100, func() {
+		for k := range b.Points {
+			v, raw := b.Decode(k, answer, read)
+			if v.Quality != meter.Good || len(raw) == 0 {
+				t.Fatalf("%s: %+v", b.Point(k).Quantity, v)
+			}
+			sum += v.Number
+		}
+	})
+	// A value with its exponent behind it is copied.
+	if allocations > 1 {
+		t.Errorf("%v allocations for %d points", allocations, len(b.Points))
 	}
 }
 

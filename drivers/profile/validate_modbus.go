@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
@@ -186,6 +187,9 @@ func (p *ModbusPoint) validateMask(ms *mistakes, at []any) {
 		ms.add(append(at, "encoding"), "say which bits, as in bit: 3 or mask: 0x0F00", "%s of a register needs a bit or a mask", p.Encoding)
 	case p.Mask != 0:
 		validateCodes(ms, append(at, "mask"), []uint64{p.Mask}, p.Encoding)
+		if field := p.Mask / lowest(p.Mask); p.Encoding != Bit && field&(field+1) != 0 {
+			ms.add(append(at, "mask"), "a field is of neighbouring bits, as in mask: 0x0F00", "the bits of %#x do not lie together", p.Mask)
+		}
 	}
 }
 
@@ -216,7 +220,8 @@ func (p *ModbusPoint) validateRollover(ms *mistakes, at []any) {
 	case p.Exponent != nil:
 		ms.add(at, "remove it", "with an exponent the rollover is not one value")
 	case p.Rollover > most*(1+1e-9):
-		ms.add(at, fmt.Sprintf("at most %v", most), "%s at scale %v never reaches %v", p.Encoding, p.Scale, p.Rollover)
+		plain := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+		ms.add(at, "at most "+plain(most), "%s at scale %v never reaches %s", p.Encoding, p.Scale, plain(p.Rollover))
 	}
 }
 
