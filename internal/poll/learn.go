@@ -17,6 +17,7 @@ type health struct {
 	latency         time.Duration
 	reads, failures uint64
 	missed          uint64
+	reported        uint64 // of missed, by the last report
 	trips           roundTrips
 	lastReached     time.Time
 	gapFrom         time.Time // the last word of a device that is out of reach; zero while it is not

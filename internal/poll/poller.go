@@ -75,6 +75,7 @@ func (p *Poller) Run(ctx context.Context) error {
 	}
 	p.begun(ctx)
 	p.workers.Go(func() { p.wake(ctx) })
+	p.workers.Go(func() { p.report(ctx) })
 
 	// The outbox outlives the readers, so that what they read last is sent.
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))

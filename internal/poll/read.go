@@ -58,14 +58,6 @@ func (p *Poller) nothing(d *device, group int, now time.Time, err error) ([]mete
 	return d.dev.Failed(group, now.UTC(), 0, err.Error()), err
 }
 
-// miss accounts for n turns that were not taken.
-func (p *Poller) miss(d *device, n int) {
-	d.driver.missed.Add(uint64(n)) //nolint:gosec // a count
-	d.mu.Lock()
-	d.health.missed += uint64(n) //nolint:gosec // a count
-	d.mu.Unlock()
-}
-
 // subscribe runs one subscribed device until ctx ends.
 func (p *Poller) subscribe(ctx context.Context, d *device) {
 	wait := time.Second

@@ -236,8 +236,14 @@ func TestGatewayIsShared(t *testing.T) {
 		t.Errorf("units were read from %d to %d times", fewest, most)
 	}
 	tot := poller.Totals()["starter"]
-	if tot.Due < 285 || tot.Missed < 90 || poller.Status()[5].Missed == 0 {
+	if tot.Due < 270 || tot.Missed < 90 || poller.Status()[5].Missed == 0 {
 		t.Errorf("%+v", tot)
+	}
+	if o := poller.overruns(); o.turns != tot.Missed || o.devices != 20 || o.most < 4 || o.worst == "" {
+		t.Errorf("reported %+v of %+v", o, tot)
+	}
+	if o := poller.overruns(); o.turns != 0 {
+		t.Errorf("reported twice: %+v", o)
 	}
 }
 
