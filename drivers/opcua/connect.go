@@ -37,8 +37,10 @@ func (d *dialer) dial(ctx context.Context, s settings) (*connection, error) {
 		ApplicationName: "Gridwarden", ApplicationURI: applicationURI, Timeout: d.opts.Connect,
 		Token: client.Token{Kind: ua.UserTokenTypeAnonymous},
 	}
+	var ep *ua.EndpointDescription
 	if !s.none {
-		if err := d.secure(ctx, s, &cfg); err != nil {
+		var err error
+		if ep, err = d.secure(ctx, s, &cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -46,5 +48,9 @@ func (d *dialer) dial(ctx context.Context, s settings) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", s.url, err)
 	}
-	return newConnection(ctx, c), nil
+	conn := newConnection(ctx, c)
+	if !s.none && s.pin == "" {
+		conn.work.Go(func() { d.keepJudging(c, s, ep) })
+	}
+	return conn, nil
 }

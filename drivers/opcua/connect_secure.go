@@ -55,22 +55,22 @@ func (d *dialer) warn() {
 // secure chooses the server's endpoint, judges its certificate and completes
 // what a session through it needs. What the server says here comes without
 // protection; the session repeats it, and accept compares.
-func (d *dialer) secure(ctx context.Context, s settings, cfg *client.Config) error {
+func (d *dialer) secure(ctx context.Context, s settings, cfg *client.Config) (*ua.EndpointDescription, error) {
 	endpoints, err := client.Endpoints(ctx, s.url, d.opts.Connect)
 	if err != nil {
-		return fmt.Errorf("ask %s for its endpoints: %w", s.url, err)
+		return nil, fmt.Errorf("ask %s for its endpoints: %w", s.url, err)
 	}
 	kind := s.tokenKind()
 	ep, token, err := choose(endpoints, s, kind)
 	if err != nil {
-		return fmt.Errorf("%s %w", s.url, err)
+		return nil, fmt.Errorf("%s %w", s.url, err)
 	}
 	if err := d.judge(s, ep); err != nil {
-		return err
+		return nil, err
 	}
 	own, err := d.own()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cfg.ApplicationURI, cfg.Certificate, cfg.Key = own.ApplicationURI, own.Certificate, own.Key
 	cfg.PolicyURI, cfg.Mode, cfg.ServerCertificate = ep.SecurityPolicyURI, ep.SecurityMode, ep.ServerCertificate
@@ -79,17 +79,17 @@ func (d *dialer) secure(ctx context.Context, s settings, cfg *client.Config) err
 	case ua.UserTokenTypeUserName:
 		cfg.Token.User = s.user
 		if cfg.Token.Password, err = s.secret(); err != nil {
-			return err
+			return nil, err
 		}
 	case ua.UserTokenTypeCertificate:
 		cert, key, err := s.userPair()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		cfg.Token.Certificate, cfg.Token.Key = cert.Raw, key
 	}
 	cfg.Accept = func(now []*ua.EndpointDescription) error { return unchanged(ep, token, now, s) }
-	return nil
+	return ep, nil
 }
 
 func (s *settings) tokenKind() ua.UserTokenType {
@@ -272,6 +272,25 @@ func withCertificate(list []*ua.EndpointDescription, used *ua.EndpointDescriptio
 		out = append(out, &full)
 	}
 	return out
+}
+
+// keepJudging ends a connection once its server is no longer trusted: its
+// certificate has expired, was revoked or was moved to the rejected.
+func (d *dialer) keepJudging(c *client.Client, s settings, ep *ua.EndpointDescription) {
+	tick := time.NewTicker(d.opts.Recheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.judge(s, ep); err != nil {
+			d.opts.Logger.Warn("opcua: connection ended", "error", err)
+			c.Close()
+			return
+		}
+	}
 }
 
 // judge accepts a server's certificate by its pin or by the trust list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/gopcua/opcua/id"
 	"github.com/gopcua/opcua/ua"
@@ -103,6 +104,7 @@ type connection struct {
 	client *client.Client        // safe
 	nodes  map[string]*ua.NodeID // by text, resolved against this server's namespaces
 	limits limits
+	work   sync.WaitGroup // what ends with the client
 }
 
 func newConnection(ctx context.Context, c *client.Client) *connection {
@@ -161,4 +163,7 @@ func (c *connection) read(ctx context.Context, nodes []string) ([]*ua.DataValue,
 	return out, err
 }
 
-func (c *connection) close() { c.client.Close() }
+func (c *connection) close() {
+	c.client.Close()
+	c.work.Wait()
+}

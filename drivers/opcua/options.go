@@ -60,6 +60,9 @@ type Options struct {
 	// Trust decides on a server's certificate where the device does not pin
 	// one. Where it is nil, such servers are refused.
 	Trust *TrustList
+	// Recheck is how often the trust in open connections is looked at again;
+	// 10 s where zero.
+	Recheck time.Duration
 	// Now is the clock of backoffs; time.Now where nil.
 	Now func() time.Time
 	// Logger hears of an own certificate near its end; slog.Default where nil.
@@ -73,6 +76,7 @@ func (o *Options) setDefaults() {
 	}{
 		{&o.Timeout, 2 * time.Second}, {&o.Connect, 5 * time.Second},
 		{&o.MinBackoff, 250 * time.Millisecond}, {&o.MaxBackoff, 15 * time.Second}, {&o.Watchdog, 4 * time.Second},
+		{&o.Recheck, 10 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
