@@ -152,3 +152,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzVectors parses arbitrary vectors: no panic, and what is taken can be
+// checked.
+func FuzzVectors(f *testing.F) {
+	data, err := os.ReadFile("testdata/example-modbus.vectors.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	p := example(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := ParseVectors("fuzz.yaml", data, p)
+		if err != nil {
+			return
+		}
+		for i := range v.Vectors {
+			if err := v.Vectors[i].Check(p); err != nil && err.Error() == "" {
+				t.Fatal("an error without words")
+			}
+		}
+	})
+}

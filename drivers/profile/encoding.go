@@ -70,15 +70,6 @@ func (e Encoding) Registers() int {
 	return 0
 }
 
-// integer reports whether e is a plain two's complement or unsigned integer.
-func (e Encoding) integer() bool {
-	switch e {
-	case Uint16, Int16, Uint32, Int32, Uint64, Int64:
-		return true
-	}
-	return false
-}
-
 // masked reports whether e takes a mask.
 func (e Encoding) masked() bool { return e == Bit || e == Bitfield16 || e == Bitfield32 }
 
