@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/gridwarden/gridwarden/drivers/profile"
 )
 
 // TestRegistersHoldValues reads the points out of the registers as a
@@ -153,5 +155,16 @@ func TestAlive(t *testing.T) {
 		if n < flapping/2-1 || n > flapping/2+1 {
 			t.Errorf("after %d s %d of %d flapping devices are alive: their phases are not spread", s, n, flapping)
 		}
+	}
+}
+
+// TestProfile: Gridwarden reads all ten points in one request.
+func TestProfile(t *testing.T) {
+	p, err := profile.Parse("bench.yaml", []byte(Profile()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := p.Modbus.Blocks(0); len(b) != 1 || len(b[0].Points) != Points || b[0].Count != 37 {
+		t.Errorf("%+v", b)
 	}
 }

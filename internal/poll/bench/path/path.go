@@ -7,17 +7,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gridwarden/gridwarden/internal/poll/bench/fleet"
 	"github.com/gridwarden/gridwarden/internal/stream"
-	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
 // Config says what to measure.
 type Config struct {
 	Addresses    []string // of the simulator, one a device, host:port; devices are numbered from 0
-	Profile      string   // text of the profile that reads all points in one request
-	Quantities   [fleet.Points]meter.Quantity
-	Dir          string // for the stream
+	Dir          string   // for the stream
 	Rounds       int
 	Warm, Window time.Duration  // of each half of a round
 	SimCPU       func() float64 // processor time of the simulator so far, s
@@ -86,7 +82,7 @@ func Measure(ctx context.Context, cfg Config) (*Result, error) {
 		return nil, fmt.Errorf("poll path: %w", err)
 	}
 	defer s.Close()
-	polls, err := newPolled(cfg.Addresses, cfg.Profile, cfg.Quantities, s, cfg.Logger)
+	polls, err := newPolled(cfg.Addresses, s, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,8 @@ type polled struct {
 	checked atomic.Int64
 }
 
-func newPolled(addresses []string, profileText string, quantities [fleet.Points]meter.Quantity, s *stream.Stream, log *slog.Logger) (*polled, error) {
-	p, err := profile.Parse("bench.yaml", []byte(profileText))
+func newPolled(addresses []string, s *stream.Stream, log *slog.Logger) (*polled, error) {
+	p, err := profile.Parse("bench.yaml", []byte(fleet.Profile()))
 	if err != nil {
 		return nil, fmt.Errorf("profile of the benchmark: %w", err)
 	}
@@ -39,7 +39,7 @@ func newPolled(addresses []string, profileText string, quantities [fleet.Points]
 		return nil, fmt.Errorf("the profile is read as %+v, but the plain loop reads %d registers from %d", blocks, registers, firstReg)
 	}
 	out := &polled{number: make(map[string]int), point: make(map[meter.Quantity]int), stream: s, log: log}
-	for i, q := range quantities {
+	for i, q := range fleet.Quantities() {
 		out.point[q] = i
 	}
 	for i, a := range addresses {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/internal/poll/bench/fleet"
 )
 
@@ -109,17 +108,6 @@ func TestAlive(t *testing.T) {
 		if got := c.alive(c.devices(ports{1, 1}), from, from.Add(time.Minute)); got < want-1 || got > want+1 {
 			t.Errorf("%+v: %v polls of devices that answer, want %v", f, got, want)
 		}
-	}
-}
-
-// TestProfile: Gridwarden reads all ten points in one request.
-func TestProfile(t *testing.T) {
-	p, err := profile.Parse("bench.yaml", []byte(profileText()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b := p.Modbus.Blocks(0); len(b) != 1 || len(b[0].Points) != fleet.Points || b[0].Count != 37 {
-		t.Errorf("%+v", b)
 	}
 }
 

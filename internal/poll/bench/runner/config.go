@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/gridwarden/gridwarden/internal/poll/bench/fleet"
-	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
 // Kinds of generated configuration.
@@ -60,42 +59,10 @@ func file(dir, name, text string) (string, error) {
 	return path, nil
 }
 
-// quantities are what Gridwarden's profile calls the points of package fleet:
-// powers, which may be anything and change from second to second.
-func quantities() [fleet.Points]meter.Quantity {
-	return [fleet.Points]meter.Quantity{
-		meter.ActivePower, meter.ReactivePowerA, meter.ActivePowerA, meter.ReactivePowerB, meter.ActivePowerB,
-		meter.ReactivePowerC, meter.ActivePowerC, meter.ApparentPower, meter.ReactivePower, meter.ApparentPowerA,
-	}
-}
-
-func quantityNames() (names [fleet.Points]string) {
-	for i, q := range quantities() {
-		names[i] = string(q)
-	}
-	return names
-}
-
-// profileText is the register map of the simulated devices.
-func profileText() string {
-	var b strings.Builder
-	b.WriteString("name: bench\nmanufacturer: Gridwarden\nmodel: benchmark\nsource: package fleet of the polling benchmark\nstatus: simulated\n" +
-		"protocol: modbus\nmodbus:\n  points:\n")
-	names := quantityNames()
-	for i, p := range fleet.List() {
-		encoding := "uint16"
-		if p.Float {
-			encoding = "float32"
-		}
-		fmt.Fprintf(&b, "    - {quantity: %s, table: holding, address: %d, encoding: %s}\n", names[i], p.Address, encoding)
-	}
-	return b.String()
-}
-
 // gridwarden writes a configuration of Gridwarden: the devices alone, no
 // records, no detectors, and the sink as historian.
 func gridwarden(list []Device, dir, sink string) (string, error) {
-	if _, err := file(dir, "profiles/bench.yaml", profileText()); err != nil {
+	if _, err := file(dir, "profiles/bench.yaml", fleet.Profile()); err != nil {
 		return "", err
 	}
 	var b strings.Builder

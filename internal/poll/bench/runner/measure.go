@@ -45,7 +45,7 @@ func (r *runner) measure(ctx context.Context, c *Case) (_ *Result, err error) {
 		return nil, err
 	}
 	list := c.devices(r.ports)
-	t := newTally(c, list, r.gen == genGridwarden, quantityNames())
+	t := newTally(c, list, r.gen == genGridwarden)
 	sinkAddress := r.sink
 	if r.out == outInflux {
 		s, err := openSink(ctx, r.sink, t)

@@ -165,8 +165,14 @@ func portsInRow(t *testing.T, n int) int {
 	return 0
 }
 
-// TestMeasure measures the small collector, whose faults are known.
 func TestMeasure(t *testing.T) {
+	sim := buildSimulator(t)
+	t.Run("a small collector", func(t *testing.T) { smallCollector(t, sim) })
+	t.Run("a collector that ends", func(t *testing.T) { collectorThatEnds(t, sim) })
+}
+
+// smallCollector measures a collector whose faults are known.
+func smallCollector(t *testing.T, sim string) {
 	t.Setenv(collectorEnv, "1")
 	self, err := os.Executable()
 	if err != nil {
@@ -174,7 +180,7 @@ func TestMeasure(t *testing.T) {
 	}
 	const n = 40
 	r := &runner{
-		collector: self + " {cfg}", gen: genJSON, out: outStdout, sim: buildSimulator(t), dir: t.TempDir(),
+		collector: self + " {cfg}", gen: genJSON, out: outStdout, sim: sim, dir: t.TempDir(),
 		warm: 700 * time.Millisecond, window: 2 * time.Second, drain: 200 * time.Millisecond,
 		ports: ports{base: portsInRow(t, n)}, log: slog.New(slog.DiscardHandler),
 	}
@@ -230,10 +236,10 @@ func TestMeasure(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// TestCollectorThatEnds is told of at once, with its last words.
-func TestCollectorThatEnds(t *testing.T) {
+// collectorThatEnds is told of at once, with its last words.
+func collectorThatEnds(t *testing.T, sim string) {
 	r := &runner{
-		collector: "sh -c exit {cfg}", gen: genJSON, out: outInflux, sink: "127.0.0.1:0", sim: buildSimulator(t), dir: t.TempDir(),
+		collector: "sh -c exit {cfg}", gen: genJSON, out: outInflux, sink: "127.0.0.1:0", sim: sim, dir: t.TempDir(),
 		warm: time.Minute, window: time.Minute, ports: ports{base: portsInRow(t, 1)}, log: slog.New(slog.DiscardHandler),
 	}
 	c := onPorts("ends", 1)

@@ -42,7 +42,7 @@ func (r *runner) pollPath(ctx context.Context, w io.Writer, results string) erro
 		addresses = append(addresses, net.JoinHostPort(d.Host, strconv.Itoa(d.Port)))
 	}
 	res, err := path.Measure(ctx, path.Config{
-		Addresses: addresses, Profile: profileText(), Quantities: quantities(), Dir: filepath.Join(dir, "stream"),
+		Addresses: addresses, Dir: filepath.Join(dir, "stream"),
 		Rounds: pathRounds, Warm: pathWarm, Window: pathWindow, Logger: r.log,
 		SimCPU: func() float64 { return processUsage(sims[0].pid()).cpu }, OwnCPU: ownCPU,
 	})

@@ -61,14 +61,15 @@ const (
 )
 
 // newTally expects the points of package fleet under their own names, and
-// under those that also gives them.
-func newTally(c *Case, list []Device, strict bool, also [fleet.Points]string) *tally {
+// under those of Gridwarden's profile.
+func newTally(c *Case, list []Device, strict bool) *tally {
 	t := &tally{
 		c: c, strict: strict, started: time.Now(),
 		points: make(map[string]int), byName: make(map[string]int, len(list)), devices: make([]deviceTally, len(list)),
 	}
+	quantities := fleet.Quantities()
 	for i, p := range fleet.List() {
-		t.points[p.Name], t.points[also[i]] = i, i
+		t.points[p.Name], t.points[string(quantities[i])] = i, i
 	}
 	for i := range list {
 		t.byName[list[i].Name] = i

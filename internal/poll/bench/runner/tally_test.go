@@ -24,7 +24,7 @@ func newScript(c Case) *script {
 		c.Interval = time.Second
 	}
 	list := c.devices(ports{20000, 26100})
-	s := &script{newTally(&c, list, true, quantityNames()), list, time.Unix(1_790_000_000, 0)}
+	s := &script{newTally(&c, list, true), list, time.Unix(1_790_000_000, 0)}
 	s.begin(s.from, 10*time.Second)
 	return s
 }
@@ -40,7 +40,7 @@ func (s *script) line(device int, seconds, age float64, points ...int) string {
 	v := fleet.Values(s.list[device].number, s.at(seconds-age).Unix())
 	var b strings.Builder
 	for i, p := range points {
-		fmt.Fprintf(&b, "%s%s=%s", map[bool]string{true: ",", false: ""}[i > 0], quantityNames()[p], strconv.FormatFloat(v[p], 'g', -1, 64))
+		fmt.Fprintf(&b, "%s%s=%s", map[bool]string{true: ",", false: ""}[i > 0], fleet.Quantities()[p], strconv.FormatFloat(v[p], 'g', -1, 64))
 	}
 	return fmt.Sprintf("meter,device_id=%s,meter_id=%s %s,received=%di %d\n", s.list[device].Name, s.list[device].Name, b.String(), at.UnixNano(), at.UnixNano())
 }
@@ -95,7 +95,7 @@ func TestTally(t *testing.T) {
 		}, counts{delivered: 1, lines: 1}},
 		{"a dead unit", Case{Faults: fleet.Faults{Stall: 1}}, func(s *script) []string {
 			var b strings.Builder
-			for _, q := range quantityNames() {
+			for _, q := range fleet.Quantities() {
 				fmt.Fprintf(&b, `%s.flags=128i,%s.quality=0i,%s.detail="unit 1, \"silent\" for 1 s",`, q, q, q)
 			}
 			at := s.at(0.5).UnixNano()
