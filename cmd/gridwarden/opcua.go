@@ -46,12 +46,14 @@ type pkiFlags struct{ config, dir string }
 func (f *pkiFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "configuration file that names the PKI folder (default: gridwarden.yaml, unless --pki is given)")
 	cmd.Flags().StringVar(&f.dir, "pki", "", "PKI folder, instead of a configuration")
-	cmd.MarkFlagsMutuallyExclusive("config", "pki")
 }
 
 // load returns the configuration, or the defaults with the folder that was given.
 func (f *pkiFlags) load() (*config.Config, error) {
-	if f.dir != "" {
+	switch {
+	case f.dir != "" && f.config != "":
+		return nil, errors.New("both -c and --pki are given; give one")
+	case f.dir != "":
 		cfg := config.Default()
 		cfg.OPCUA.PKIDir = f.dir
 		return &cfg, nil
