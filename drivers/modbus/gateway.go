@@ -234,9 +234,13 @@ func (g *gateway) next() (*call, *lane) {
 		if ln.conn != nil && !ln.conn.usable() {
 			ln.conn = nil // what was under way on it comes back by broke
 		}
+		if ln.conn != nil && ln.conn.torn() && ln.busy+ln.late == 0 {
+			ln.conn.fail(fmt.Errorf("%w: the beginning of an answer that nobody waits for", errGarbled))
+			ln.conn = nil
+		}
 		switch {
 		case ln.dialing || g.now().Before(ln.barred):
-		case ln.conn != nil && ln.conn.torn():
+		case ln.conn != nil && ln.conn.torn() && ln.busy+ln.late > 0:
 			// Another answer must not be taken for the missing rest.
 		case ln.conn == nil && ln.line == nil:
 			if cold == nil {

@@ -28,13 +28,24 @@ type pty struct {
 // with the whole request frame and the honest answer.
 func newPTY(t testing.TB, answer func(far io.Writer, request, truth []byte)) *pty {
 	t.Helper()
+	return newPTYFor(t, func(far ptyEnd) { serveRTU(far, answer) })
+}
+
+// newPTYFor makes a line whose far end is served by serve.
+func newPTYFor(t testing.TB, serve func(far ptyEnd)) *pty {
+	t.Helper()
 	p := &pty{name: filepath.Join(t.TempDir(), "ttyUSB0")}
-	p.plug(t, answer)
+	p.plugFor(t, serve)
 	t.Cleanup(func() { p.unplug(t) })
 	return p
 }
 
 func (p *pty) plug(t testing.TB, answer func(far io.Writer, request, truth []byte)) {
+	t.Helper()
+	p.plugFor(t, func(far ptyEnd) { serveRTU(far, answer) })
+}
+
+func (p *pty) plugFor(t testing.TB, serve func(far ptyEnd)) {
 	t.Helper()
 	far, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -57,7 +68,7 @@ func (p *pty) plug(t testing.TB, answer func(far io.Writer, request, truth []byt
 	p.mu.Lock()
 	p.far = far
 	p.mu.Unlock()
-	p.work.Go(func() { serveRTU(ptyEnd{far}, answer) })
+	p.work.Go(func() { serve(ptyEnd{far}) })
 }
 
 // unplug takes the line away.

@@ -15,14 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serialPort is an opened serial port that nobody else uses.
-//
-// goburrow/serial makes the settings and restores what was before. Its reads
-// know no context and wait by select, which cannot take descriptors past
-// 1023; so bytes go through a descriptor of our own, which the runtime polls.
+// serialPort is an opened serial port that nobody else uses. The runtime polls
+// its descriptor, so that reads have deadlines and cost nothing while they
+// wait; goburrow/serial's own wait in select, which knows no context and
+// cannot take descriptors past 1023.
 type serialPort struct {
 	*os.File
-	settings serial.Port
+	before *unix.Termios // settings that others had made
 }
 
 // serialLine returns how the line at a serial port is opened.
@@ -70,23 +69,49 @@ func openSerial(name string, s serialSettings) (_ *serialPort, err error) {
 		}
 		return nil, fmt.Errorf("lock serial port %s: %w", name, err)
 	}
-	settings, err := serial.Open(&serial.Config{Address: name, BaudRate: s.baud, DataBits: 8, StopBits: s.stopBits, Parity: strings.ToUpper(s.parity[:1])})
-	if err != nil {
+	port := &serialPort{File: file}
+	if err := port.configure(name, s); err != nil {
 		return nil, fmt.Errorf("serial port %s with %v: %w; see whether it takes these settings", name, s, err)
 	}
-	if err := control(file, claim); err != nil {
-		_ = settings.Close()
-		return nil, fmt.Errorf("serial port %s for ourselves alone: %w", name, err)
-	}
-	return &serialPort{File: file, settings: settings}, nil
+	return port, nil
 }
 
-// Close gives the port up, with the settings that it had.
+// configure makes the settings and takes the port for this process alone.
+// goburrow/serial knows the settings, but keeps a descriptor of its own, from
+// which a read on a silent line would return as at the end of a file: so it
+// makes them, they are taken over from it, and it leaves.
+func (p *serialPort) configure(name string, s serialSettings) error {
+	var made *unix.Termios
+	get := func(to **unix.Termios) error {
+		return control(p.File, func(fd int) (err error) { *to, err = unix.IoctlGetTermios(fd, unix.TCGETS); return err })
+	}
+	if err := get(&p.before); err != nil {
+		return err
+	}
+	maker, err := serial.Open(&serial.Config{Address: name, BaudRate: s.baud, DataBits: 8, StopBits: s.stopBits, Parity: strings.ToUpper(s.parity[:1])})
+	if err != nil {
+		return err //nolint:wrapcheck // openSerial wraps it
+	}
+	if err := errors.Join(get(&made), maker.Close()); err != nil {
+		return err
+	}
+	made.Cc[unix.VMIN] = 1
+	return control(p.File, func(fd int) error {
+		if err := unix.IoctlSetTermios(fd, unix.TCSETS, made); err != nil {
+			return err //nolint:wrapcheck // openSerial wraps it
+		}
+		return unix.IoctlSetInt(fd, unix.TIOCEXCL, 0)
+	})
+}
+
+// Close gives the port up, with the settings that it had. Where the adapter
+// is gone there is nothing to give back.
 func (p *serialPort) Close() error {
-	exclusive := control(p.File, func(fd int) error { return unix.IoctlSetInt(fd, unix.TIOCNXCL, 0) })
-	settings := p.settings.Close()
+	_ = control(p.File, func(fd int) error {
+		return errors.Join(unix.IoctlSetTermios(fd, unix.TCSETS, p.before), unix.IoctlSetInt(fd, unix.TIOCNXCL, 0))
+	})
 	if err := p.File.Close(); err != nil {
-		return fmt.Errorf("close the serial port: %w", errors.Join(err, exclusive, settings))
+		return fmt.Errorf("close the serial port: %w", err)
 	}
 	return nil
 }
@@ -102,20 +127,6 @@ func control(file *os.File, fn func(fd int) error) error {
 		return fmt.Errorf("look at %s: %w", file.Name(), err)
 	}
 	return inner
-}
-
-// claim takes a port for this process alone. It also makes a read on a silent
-// line wait: goburrow/serial leaves that as one that finds the end of a file.
-func claim(fd int) error {
-	termios, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return os.NewSyscallError("get its settings", err)
-	}
-	termios.Cc[unix.VMIN] = 1
-	if err := unix.IoctlSetTermios(fd, unix.TCSETS, termios); err != nil {
-		return os.NewSyscallError("set a character as the least to read", err)
-	}
-	return os.NewSyscallError("exclusive use", unix.IoctlSetInt(fd, unix.TIOCEXCL, 0))
 }
 
 // held says that somebody else has the port, and who where that can be seen.
