@@ -62,11 +62,14 @@ func count(lines []line) float64 {
 	return float64(n)
 }
 
+// bytesPerReading is what a reading takes in a line where ten share one.
+const bytesPerReading = 40
+
 // render turns readings into lines, and returns apart those that no engine
 // could take, with the reason of the first.
 func render(readings []meter.Reading) (lines []line, unfit []meter.Reading, reason error) {
 	// One buffer for all lines; each line is a part of it.
-	buf := make([]byte, 0, 96*len(readings))
+	buf := make([]byte, 0, bytesPerReading*len(readings))
 	for i := 0; i < len(readings); {
 		if err := storable(&readings[i]); err != nil {
 			if reason == nil {
@@ -118,6 +121,11 @@ func (h *Historian) writeLines(ctx context.Context, lines []line) error {
 // post sends one request, several times where the failure may pass.
 func (h *Historian) post(ctx context.Context, lines []line) error {
 	var body strings.Builder
+	size := 0
+	for i := range lines {
+		size += len(lines[i].text)
+	}
+	body.Grow(size)
 	for i := range lines {
 		body.Write(lines[i].text)
 	}

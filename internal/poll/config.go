@@ -31,7 +31,7 @@ type Config struct {
 	Slot        time.Duration // turns that are due wake together; 20 ms where zero
 	Ramp        int           // devices of which no connection is known that are tried in one slot; 200 where zero
 	FlushEvery  time.Duration // readings wait so long for company; 100 ms where zero
-	BatchSize   int           // or until so many are there; 4,096 where zero
+	BatchSize   int           // or until so many are there; 2,048 where zero
 	MaxBuffered int           // readings waiting for the sink before reading stops; 100,000 where zero
 	Grace       time.Duration // for the last readings after Run's context ended; 700 ms where zero
 
@@ -60,7 +60,7 @@ func (c *Config) setDefaults() {
 		c.FlushEvery = 100 * time.Millisecond
 	}
 	if c.BatchSize == 0 {
-		c.BatchSize = 4096
+		c.BatchSize = 2048
 	}
 	if c.MaxBuffered == 0 {
 		c.MaxBuffered = 100_000

@@ -29,8 +29,8 @@ const (
 	DefaultMaxAge        = 7 * 24 * time.Hour
 	DefaultMaxBytes      = 8 << 30
 	DefaultMessageBytes  = 64 << 10
-	DefaultFetchBytes    = 512 << 10
-	DefaultFetchWait     = time.Second
+	DefaultFetchBytes    = 256 << 10
+	DefaultFetchWait     = 2 * time.Second
 	DefaultAckWait       = time.Minute
 	DefaultMinBackoff    = 250 * time.Millisecond
 	DefaultMaxBackoff    = 10 * time.Second
