@@ -58,7 +58,7 @@ func (p *polled) sink(ctx context.Context, list []meter.Reading) error {
 	for i := range list[:min(len(list), fleet.Points)] {
 		p.check(&list[i])
 	}
-	return p.stream.PublishReadings(ctx, list) //nolint:wrapcheck // the poller says whose it is
+	return p.stream.PublishReadings(ctx, list)
 }
 
 func (p *polled) check(r *meter.Reading) {

@@ -30,7 +30,7 @@ func (l *line) parse(text []byte) error {
 	if !ok {
 		return errLine
 	}
-	tags := head
+	var tags []byte
 	l.measurement, tags, _ = cut(head, ',')
 	for len(tags) > 0 {
 		var tag []byte

@@ -113,7 +113,7 @@ func TestTally(t *testing.T) {
 		{"no number", Case{}, func(s *script) []string {
 			return []string{strings.Replace(s.line(0, 2.5, 0, every()...), "active_power=", "active_power=x", 1)}
 		}, counts{wrongPolls: 1, wrongValues: 1, lines: 1}},
-		{"what is no poll", Case{}, func(s *script) []string {
+		{"what is no poll", Case{}, func(*script) []string {
 			return []string{
 				"internal_agent,version=1 a=1 5\n", "meter,device_id=dev9999 active_power=1 5\n", "meter,broken\n",
 				"meter,device_id=dev0000 something=1 5\n",
