@@ -31,6 +31,7 @@ type secureServer struct {
 	Modes       []string `json:"modes,omitempty"`
 	Trusted     string   `json:"trusted,omitempty"`
 	Users       string   `json:"users,omitempty"`
+	Whole       bool     `json:"whole,omitempty"`
 }
 
 // secureServers starts them and returns their addresses.

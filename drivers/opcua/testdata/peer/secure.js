@@ -2,7 +2,8 @@
 // of its own, for the tests of the driver's security. The one argument is a
 // JSON file: a list of {certificate, key (PEM files), uri, policies, modes,
 // trusted (folder of client certificates that it accepts; all where empty),
-// users (folder of user certificates that it accepts)}. One line of JSON with
+// users (folder of user certificates that it accepts), whole (the whole
+// standard address space, which takes longer to load)}. One line of JSON with
 // the ports comes out; the servers end when standard input closes.
 // The node ns=1;s=Value of each is 42.
 "use strict";
@@ -25,7 +26,7 @@ async function manager(folder, name, trusted) {
 async function start(folder, n, c) {
   const server = new OPCUAServer({
     port: 0, host: "127.0.0.1", hostname: "127.0.0.1", resourcePath: "/peer",
-    nodeset_filename: [path.join(path.dirname(require.resolve("node-opcua-address-space/package.json")), "nodesets", "mini.Nodeset2.xml")],
+    nodeset_filename: c.whole ? undefined : [path.join(path.dirname(require.resolve("node-opcua-address-space/package.json")), "nodesets", "mini.Nodeset2.xml")],
     certificateFile: c.certificate, privateKeyFile: c.key,
     serverCertificateManager: await manager(folder, `pki${n}`, c.trusted),
     userCertificateManager: await manager(folder, `users${n}`, c.users),
