@@ -111,7 +111,8 @@ type Observer interface {
 // Backfiller is implemented by sessions of devices that keep a history.
 type Backfiller interface {
 	// Backfill delivers what the device recorded from one moment to another,
-	// both included, oldest first, in one or more calls of fn.
+	// both included, oldest first, in one or more calls of fn. It may run beside
+	// the session's other calls.
 	Backfill(ctx context.Context, from, to time.Time, fn func([]meter.Reading)) error
 }
 

@@ -44,10 +44,7 @@ type gap struct {
 // fill asks the history of d, where it keeps one, for a gap long enough.
 func (p *Poller) fill(d *device, from, to time.Time) {
 	b := &p.cfg.Backfill
-	d.mu.Lock()
-	_, keeps := d.session.(drivers.Backfiller)
-	d.mu.Unlock()
-	if !keeps || b.After < 0 || to.Sub(from) < b.After || p.ctx.Err() != nil {
+	if _, keeps := d.opened().(drivers.Backfiller); !keeps || b.After < 0 || to.Sub(from) < b.After || p.ctx.Err() != nil {
 		return
 	}
 	if earliest := to.Add(-b.Longest); from.Before(earliest) {
@@ -80,7 +77,7 @@ func (p *Poller) fillAll(c *connection) {
 		c.mu.Unlock()
 		n, err := p.fillOne(g)
 		switch {
-		case p.ctx.Err() != nil:
+		case p.ctx.Err() != nil || g.device.closing.Load() && err != nil:
 		case err != nil:
 			g.device.driver.failedBackfills.Add(1)
 			g.device.missing(g.from)
@@ -93,21 +90,12 @@ func (p *Poller) fillAll(c *connection) {
 	}
 }
 
-// fillOne asks on a session of its own: the device's is in use.
+// fillOne asks beside the reads that go on.
 func (p *Poller) fillOne(g gap) (readings int, err error) {
 	d := g.device
-	drv, err := p.cfg.Drivers.For(d.dev.URL)
-	if err != nil {
-		return 0, fmt.Errorf("device %s: %w", d.dev.ID, err)
-	}
-	session, err := drv.Session(d.dev)
-	if err != nil {
-		return 0, err
-	}
-	defer session.Close() //nolint:errcheck // nothing is known of it that its Backfill did not say
-	keeper, ok := session.(drivers.Backfiller)
+	keeper, ok := d.opened().(drivers.Backfiller)
 	if !ok {
-		return 0, fmt.Errorf("device %s: driver %s keeps no history in another session of the device", d.dev.ID, drv.Name())
+		return 0, fmt.Errorf("device %s: its session keeps no history", d.dev.ID)
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Backfill.Within)
 	defer cancel()

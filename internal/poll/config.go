@@ -84,6 +84,7 @@ func (c *Config) check() error {
 func checkDevices(devices []drivers.Device, registry *drivers.Registry) error {
 	var list []error
 	seen := make(map[string]bool, len(devices))
+	together := make(map[drivers.Driver][]drivers.Device)
 	for i := range devices {
 		d := &devices[i]
 		switch {
@@ -112,11 +113,25 @@ func checkDevices(devices []drivers.Device, registry *drivers.Registry) error {
 			list = append(list, err)
 			continue
 		}
+		together[drv] = append(together[drv], *d)
 		for g, group := range d.Profile.Groups() {
 			if every := d.GroupInterval(g); group.Name != "" && (every < drivers.MinInterval || every > drivers.MaxInterval) {
 				list = append(list, fmt.Errorf("device %s: interval %v of group %s; it must be from %v to %v", d.ID, every, group.Name, drivers.MinInterval, drivers.MaxInterval))
 			}
 		}
 	}
+	for _, drv := range registry.Drivers() {
+		if c, ok := drv.(togetherChecker); ok {
+			if err := c.CheckTogether(together[drv]); err != nil {
+				list = append(list, err)
+			}
+		}
+	}
 	return errors.Join(list...)
+}
+
+// togetherChecker is implemented by drivers whose devices must agree on
+// something, such as the settings of a line that they share.
+type togetherChecker interface {
+	CheckTogether([]drivers.Device) error
 }

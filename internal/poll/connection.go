@@ -153,10 +153,3 @@ func (d *device) stop() <-chan struct{} {
 	}
 	return d.idle
 }
-
-// resume undoes stop.
-func (d *device) resume() {
-	d.conn.mu.Lock()
-	defer d.conn.mu.Unlock()
-	d.stopped = false
-}

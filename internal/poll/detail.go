@@ -12,7 +12,11 @@ type Detail struct {
 	DeviceStatus
 	Values []Value // of every point, in the profile's order
 	Groups []GroupPlan
+	Notes  []string // what an operator should know beside, as the driver tells it
 }
+
+// noter is implemented by sessions that have something to say of their device.
+type noter interface{ Notes() []string }
 
 // Value is the last reading of one quantity.
 type Value struct {
@@ -21,6 +25,7 @@ type Value struct {
 	Quality     meter.Quality
 	Flags       meter.Flags
 	Detail      string    // why it is not good; "" where it is
+	Raw         []byte    // its native code, the first 8 bytes
 	EventTime   time.Time // of the last usable value; zero where there was none
 	ReceiveTime time.Time // zero where nothing has come yet
 }
@@ -54,6 +59,9 @@ func (p *Poller) Device(id string) (detail Detail, ok bool) {
 
 func (d *device) detail() Detail {
 	out := Detail{DeviceStatus: d.status()}
+	if n, ok := d.opened().(noter); ok {
+		out.Notes = n.Notes()
+	}
 	for g, group := range d.dev.Profile.Groups() {
 		plan := GroupPlan{Name: group.Name, Interval: d.dev.GroupInterval(g), Blocks: d.blocks(g)}
 		if g < len(d.readers) {
@@ -69,6 +77,7 @@ func (d *device) detail() Detail {
 		if p.received != 0 {
 			v.Number, v.Quality, v.Flags, v.Detail = p.shown, p.quality, p.flags, p.detail
 			v.ReceiveTime = time.Unix(0, p.received).UTC()
+			v.Raw = append([]byte(nil), p.raw[:p.rawLen]...)
 		}
 		if p.event != 0 {
 			v.EventTime = time.Unix(0, p.event).UTC()
@@ -80,7 +89,10 @@ func (d *device) detail() Detail {
 
 // blocks is the read plan of a group.
 func (d *device) blocks(group int) []BlockPlan {
-	pr := d.dev.Profile
+	pr, err := d.dev.Profile.Adapted(d.dev.Options)
+	if err != nil { // the driver's Check has passed; the profile as it is says most
+		pr = d.dev.Profile
+	}
 	points := d.groups[group]
 	if pr.Modbus == nil {
 		return []BlockPlan{{Table: "nodes", Count: len(points), Quantities: d.named(points)}}

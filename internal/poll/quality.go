@@ -108,7 +108,10 @@ const (
 	estimated
 )
 
-// point is what is remembered of one quantity of one device: 64 bytes.
+// rawKept is how much of a native code is remembered: every number of Modbus.
+const rawKept = 8
+
+// point is what is remembered of one quantity of one device: 80 bytes.
 type point struct {
 	value    float64 // the last usable value
 	shown    float64 // the last value, usable or not
@@ -119,7 +122,9 @@ type point struct {
 	flags    meter.Flags
 	quality  meter.Quality
 	doubt    doubt
-	detail   string // of shown
+	rawLen   uint8
+	raw      [rawKept]byte // the native code of shown, cut
+	detail   string        // of shown
 }
 
 // circumstance is what else counts when a reading is judged.
@@ -147,6 +152,7 @@ func (q *Quality) see(p *point, c *circumstance, r *meter.Reading) {
 	}
 	p.doubt = d
 	p.shown, p.received, p.quality, p.flags, p.detail = r.Value, received, r.Quality, r.Flags, r.Detail
+	p.rawLen = uint8(copy(p.raw[:], r.Raw)) //nolint:gosec // at most rawKept
 }
 
 // doubts finds the gravest doubt about a usable reading and takes its value in.

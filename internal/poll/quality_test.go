@@ -136,7 +136,7 @@ func TestQualityRulesCanBeSwitchedOff(t *testing.T) {
 }
 
 func TestPointIsSmall(t *testing.T) {
-	if n := unsafe.Sizeof(point{}); n > 64 {
+	if n := unsafe.Sizeof(point{}); n > 80 {
 		t.Errorf("%d bytes are remembered of every point of every device", n)
 	}
 }

@@ -41,12 +41,14 @@ func newSchedule(epoch time.Time, slot time.Duration) *schedule {
 	return &schedule{slot: slot, epoch: epoch, changed: make(chan struct{}, 1)}
 }
 
-// Steps of phase. Multiples of the golden ratio, and of the square root of
-// two, leave the parts of a circle as even as can be after any number of
-// steps, so devices that come later find the gaps.
+// Steps of phase. Multiples of the golden ratio, and nearly as well of other
+// square roots, leave the parts of a circle even after any number of steps, so
+// devices that come later find the gaps; steps that have no common measure do
+// not meet.
 var (
-	goldenStep = (math.Sqrt(5) - 1) / 2
-	groupStep  = math.Sqrt2 - 1
+	seatStep       = (math.Sqrt(5) - 1) / 2
+	connectionStep = math.Sqrt(3) - 1
+	groupStep      = math.Sqrt2 - 1
 )
 
 // phase spreads connections over the interval, the devices of each connection
@@ -54,9 +56,9 @@ var (
 // read together share their phase.
 func (r *reader) phase() float64 {
 	d := r.device
-	x := float64(d.conn.number)*goldenStep + float64(r.group)*groupStep
+	x := float64(d.conn.number)*connectionStep + float64(r.group)*groupStep
 	if !d.conn.together {
-		x += float64(d.seat) * goldenStep
+		x += float64(d.seat) * seatStep
 	}
 	return x - math.Floor(x)
 }

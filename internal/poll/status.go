@@ -60,6 +60,7 @@ func (p *Poller) Status() []DeviceStatus {
 
 func (d *device) status() DeviceStatus {
 	c := d.condition()
+	offset, known := d.clockOf()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := &d.health
@@ -71,9 +72,9 @@ func (d *device) status() DeviceStatus {
 		Latency: h.latency, P50: h.trips.quantile(.5), P99: h.trips.quantile(.99),
 		NextProbe: c.NextProbe, Connections: c.Connections, Parallel: c.Parallel,
 	}
-	if n := d.clock; n >= 0 && d.points[n].reads > 0 {
+	if s.ClockOffset, s.ClockKnown = offset, known; d.clock >= 0 && d.points[d.clock].reads > 0 {
 		s.ClockKnown = true
-		s.ClockOffset = time.Duration(d.points[n].value * float64(time.Second))
+		s.ClockOffset = time.Duration(d.points[d.clock].value * float64(time.Second))
 	}
 	for i := range d.readers {
 		if next := d.readers[i].nextTurn(); !next.IsZero() && (s.NextTurn.IsZero() || next.Before(s.NextTurn)) {
@@ -92,11 +93,26 @@ func (r *reader) nextTurn() time.Time {
 
 // condition asks the session, where it tells.
 func (d *device) condition() drivers.Condition {
-	d.mu.Lock()
-	session := d.session
-	d.mu.Unlock()
-	if o, ok := session.(drivers.Observer); ok {
+	if o, ok := d.opened().(drivers.Observer); ok {
 		return o.Condition()
 	}
 	return drivers.Condition{}
+}
+
+// clocked is implemented by sessions whose protocol tells the clock of what
+// they talk to.
+type clocked interface{ ClockOffset() (time.Duration, bool) }
+
+func (d *device) clockOf() (offset time.Duration, known bool) {
+	if c, ok := d.opened().(clocked); ok {
+		return c.ClockOffset()
+	}
+	return 0, false
+}
+
+// opened returns the device's session.
+func (d *device) opened() drivers.Session {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session
 }
