@@ -2,6 +2,7 @@ package modbus
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,9 +11,14 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// testProfile makes a profile out of the lines of its points.
+// testProfile makes a profile out of the lines of its points, some of which
+// may be in the group rare.
 func testProfile(t testing.TB, points string) *profile.Profile {
 	t.Helper()
+	groups := ""
+	if strings.Contains(points, "group: rare") {
+		groups = "groups: {rare: 1m}"
+	}
 	p, err := profile.Parse("test.yaml", []byte(`
 name: test
 manufacturer: Test
@@ -20,6 +26,7 @@ model: T1
 source: this test
 status: simulated
 protocol: modbus
+`+groups+`
 modbus:
   points:`+points+"\n"))
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/drivers"
-	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -30,7 +29,9 @@ const hostilePoints = `
     - {quantity: voltage_c, table: holding, address: 100, encoding: uint32}
     - {quantity: current_a, table: holding, address: 104, encoding: uint32}
     - {quantity: current_b, table: input, address: 10, encoding: uint32}
-    - {quantity: current_c, table: input, address: 1000, encoding: uint32}`
+    - {quantity: current_c, table: input, address: 1000, encoding: uint32}
+    - {quantity: alarm, table: coil, address: 20}
+    - {quantity: trip, table: discrete, address: 7}`
 
 // hostileDevice is one device behind a villain, and what came of its reads.
 type hostileDevice struct {
@@ -201,12 +202,13 @@ func (h *hostileDevice) judge(t *testing.T, readings []meter.Reading, err error,
 	}
 	all := true
 	for i, r := range readings {
-		function := byte(3)
-		if points[i].Table == profile.Input {
-			function = 4
+		function, address := points[i].Table.Function(), int(points[i].Address)
+		genuine := h.villain.genuine(r.Value, h.unit, function, address, from, to)
+		if points[i].Table.Bits() {
+			genuine = (r.Value == 1) == truthBit(h.unit, function, address)
 		}
 		switch {
-		case r.Quality == meter.Good && !h.villain.genuine(r.Value, h.unit, function, int(points[i].Address), from, to):
+		case r.Quality == meter.Good && !genuine:
 			t.Errorf("%s (%s): WRONG VALUE %v (%#x) of %s, read from %v to %v", h.dev.ID, h.dev.URL, r.Value, uint32(r.Value), r.Quantity,
 				h.villain.tick(from), h.villain.tick(to))
 		case r.Quality != meter.Good && (!math.IsNaN(r.Value) || r.Detail == "" || r.Flags == 0):
