@@ -2,6 +2,8 @@ package poll
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
@@ -28,6 +30,7 @@ type Value struct {
 	Raw         []byte    // its native code, the first 8 bytes
 	EventTime   time.Time // of the last usable value; zero where there was none
 	ReceiveTime time.Time // zero where nothing has come yet
+	Raw         []byte    // the native code, its first 15 bytes; empty where nothing was obtained
 }
 
 // GroupPlan is how the points of one group are read.
@@ -44,6 +47,7 @@ type BlockPlan struct {
 	Address    int    // the first register; 0 for nodes
 	Count      int    // registers or nodes
 	Quantities []meter.Quantity
+	Nodes      []string // node ids of an OPC UA server
 }
 
 // Device returns the detail of one device; ok is false where there is none of
@@ -77,6 +81,7 @@ func (d *device) detail() Detail {
 		if p.received != 0 {
 			v.Number, v.Quality, v.Flags, v.Detail = p.shown, p.quality, p.flags, p.detail
 			v.ReceiveTime = time.Unix(0, p.received).UTC()
+			v.Raw = slices.Clone(p.raw[:p.rawSize])
 			v.Raw = append([]byte(nil), p.raw[:p.rawLen]...)
 		}
 		if p.event != 0 {
@@ -95,11 +100,23 @@ func (d *device) blocks(group int) []BlockPlan {
 	}
 	points := d.groups[group]
 	if pr.Modbus == nil {
-		return []BlockPlan{{Table: "nodes", Count: len(points), Quantities: d.named(points)}}
+		return []BlockPlan{{Table: "nodes", Count: len(points), Quantities: d.named(points), Nodes: d.nodes(points)}}
 	}
 	var list []BlockPlan
 	for _, b := range pr.Modbus.Blocks(group) {
 		list = append(list, BlockPlan{Table: string(b.Table), Address: int(b.Address), Count: int(b.Count), Quantities: d.named(b.Points)})
+	}
+	return list
+}
+
+// nodes are the ids of points, as the device's own node makes them.
+func (d *device) nodes(points []int) []string {
+	if d.dev.Profile.OPCUA == nil {
+		return nil
+	}
+	list := make([]string, len(points))
+	for i, n := range points {
+		list[i] = strings.ReplaceAll(d.dev.Profile.OPCUA.Points[n].Node, "{node}", d.dev.Options["node"])
 	}
 	return list
 }
