@@ -39,6 +39,8 @@ type Options struct {
 	Profiles []fs.FS           // further device profiles
 	InfluxDB string            // influxd to run as a child process where no historian is configured; "" none
 	Now      func() time.Time  // time.Now where nil
+
+	Collectors []prometheus.Collector // further metrics, of what is linked
 }
 
 // Host is the running program. Make it with New, let it work with Run, and
@@ -84,6 +86,11 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 	}
 	h.detecting <- struct{}{}
 	h.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, c := range opts.Collectors {
+		if err := h.metrics.Register(c); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
+	}
 	for _, open := range []func(context.Context) error{
 		h.openStore, h.openRecords, h.openStream, h.openHistorian, h.openCurves,
 		h.openPolling, h.openDetectors, h.openCases, h.openWeb,
