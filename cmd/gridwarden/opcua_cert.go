@@ -6,9 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/gridwarden/gridwarden/drivers/opcua"
+	"github.com/gridwarden/gridwarden/internal/config"
 )
 
 func newOPCUACert() *cobra.Command {
@@ -85,6 +87,30 @@ func (f *pkiFlags) own() (*opcua.Own, error) {
 		return nil, badInput{err}
 	}
 	return opcuaOptions(cfg, nil).Own, nil
+}
+
+// certificateMetric tells when our certificate ends, once there is one.
+type certificateMetric struct {
+	own  *opcua.Own
+	desc *prometheus.Desc
+}
+
+// opcuaMetrics are what OPC UA adds to the program's metrics.
+func opcuaMetrics(cfg *config.Config) []prometheus.Collector {
+	return []prometheus.Collector{certificateMetric{
+		own:  opcuaOptions(cfg, nil).Own,
+		desc: prometheus.NewDesc("gridwarden_opcua_certificate_expiry_timestamp_seconds", "When the program's own OPC UA certificate ends, in Unix time.", nil, nil),
+	}}
+}
+
+// Describe implements prometheus.Collector.
+func (m certificateMetric) Describe(out chan<- *prometheus.Desc) { out <- m.desc }
+
+// Collect implements prometheus.Collector.
+func (m certificateMetric) Collect(out chan<- prometheus.Metric) {
+	if end, found := m.own.Expiry(); found {
+		out <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, float64(end.Unix()))
+	}
 }
 
 func writeIdentity(w io.Writer, id *opcua.Identity) {

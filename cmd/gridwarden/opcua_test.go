@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/gridwarden/gridwarden/drivers/opcua"
+	"github.com/gridwarden/gridwarden/internal/config"
 )
 
 // TestOPCUATrust takes a certificate from the rejected to the trusted and
@@ -70,12 +73,12 @@ func TestOPCUATrust(t *testing.T) {
 func TestOPCUACert(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "gridwarden.yaml")
-	config := func(text string) {
+	configure := func(text string) {
 		if err := os.WriteFile(file, []byte("data_dir: data\n"+text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	config("site: {organisation: Hill County Electric}\nopcua: {application_uri: urn:hill:gridwarden, valid_days: 30}\n")
+	configure("site: {organisation: Hill County Electric}\nopcua: {application_uri: urn:hill:gridwarden, valid_days: 30}\n")
 	if code, _, stderr := gridwarden(t, "check", "-c", file); code != 0 || strings.Contains(stderr, "certificate") {
 		t.Fatalf("before there is one: exit %d\n%s", code, stderr)
 	}
@@ -83,13 +86,26 @@ func TestOPCUACert(t *testing.T) {
 	if code != 0 || !strings.Contains(first, "urn:hill:gridwarden") || !strings.Contains(first, "O=Hill County Electric") || !strings.Contains(stderr, "warning: the own OPC UA certificate") {
 		t.Fatalf("exit %d\n%s%s", code, first, stderr)
 	}
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(opcuaMetrics(cfg)...)
+	metrics, err := registry.Gather()
+	if err != nil || len(metrics) != 1 {
+		t.Fatalf("%v, %v", metrics, err)
+	}
+	if end := time.Unix(int64(metrics[0].GetMetric()[0].GetGauge().GetValue()), 0); time.Until(end).Round(24*time.Hour) != 30*24*time.Hour {
+		t.Errorf("the metric says %v", end)
+	}
 	if _, again, _ := gridwarden(t, "opcua", "cert", "show", "-c", file); again != first {
 		t.Errorf("another one the second time:\n%s%s", first, again)
 	}
 	if code, _, stderr := gridwarden(t, "check", "-c", file); code != 0 || !strings.Contains(stderr, "run `gridwarden opcua cert renew`") {
 		t.Errorf("check: exit %d\n%s", code, stderr)
 	}
-	config("opcua: {application_uri: urn:hill:gridwarden}\n")
+	configure("opcua: {application_uri: urn:hill:gridwarden}\n")
 	time.Sleep(1100 * time.Millisecond) // certificates count in seconds, and the newer one is used
 	if code, second, stderr := gridwarden(t, "opcua", "cert", "renew", "-c", file); code != 0 || second == first {
 		t.Errorf("renew: exit %d\n%s%s", code, second, stderr)
@@ -97,7 +113,7 @@ func TestOPCUACert(t *testing.T) {
 	if code, _, stderr := gridwarden(t, "check", "-c", file); code != 0 || strings.Contains(stderr, "certificate") {
 		t.Errorf("check after renewal: exit %d\n%s", code, stderr)
 	}
-	config("opcua: {application_uri: urn:other:gridwarden}\n")
+	configure("opcua: {application_uri: urn:other:gridwarden}\n")
 	if code, _, stderr := gridwarden(t, "check", "-c", file); code != exitUsage || !strings.Contains(stderr, "is for the application URI urn:hill:gridwarden, not urn:other:gridwarden") {
 		t.Errorf("another URI: exit %d\n%s", code, stderr)
 	}

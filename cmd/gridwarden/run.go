@@ -42,7 +42,7 @@ and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.`,
 				return badInput{err}
 			}
 			return runHost(cmd.Context(), cmd.OutOrStdout(), cfg, host.Options{
-				Logger: logger, Version: version, Drivers: linkDrivers(cfg, logger), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influx,
+				Logger: logger, Version: version, Drivers: linkDrivers(cfg, logger), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influx, Collectors: opcuaMetrics(cfg),
 			})
 		},
 	}

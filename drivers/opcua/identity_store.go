@@ -25,7 +25,10 @@ const DefaultValidity = 5 * 365 * 24 * time.Hour
 // its first use. It may be used by several goroutines at once.
 type Own struct {
 	opts OwnOptions
-	mu   sync.Mutex
+
+	mu    sync.Mutex
+	stamp string    // of the files that held was read from
+	held  *Identity // nil where there was none
 }
 
 // OwnOptions say where the certificate is and what a new one is to say.
@@ -85,13 +88,27 @@ func (o *Own) Renew() (*Identity, error) {
 	return o.make()
 }
 
+// find reads the certificate again where its files have changed.
 func (o *Own) find() (*Identity, error) {
+	files := []string{o.opts.Certificate, o.opts.Key}
+	if o.opts.Certificate == "" {
+		var err error
+		if files, err = filepath.Glob(filepath.Join(o.opts.Dir, ownCerts, "*.der")); err != nil {
+			return nil, fmt.Errorf("own certificate: %w", err)
+		}
+	}
+	stamp := stampOf(files)
+	if o.held != nil && stamp == o.stamp {
+		return o.held, nil
+	}
+	id, err := o.read(files)
+	o.stamp, o.held = stamp, id
+	return id, err
+}
+
+func (o *Own) read(files []string) (*Identity, error) {
 	if o.opts.Certificate != "" {
 		return o.pair(o.opts.Certificate, o.opts.Key)
-	}
-	files, err := filepath.Glob(filepath.Join(o.opts.Dir, ownCerts, "*.der"))
-	if err != nil {
-		return nil, fmt.Errorf("own certificate: %w", err)
 	}
 	var best *Identity
 	var problems []error
@@ -200,6 +217,16 @@ func readKey(file string) (*rsa.PrivateKey, error) {
 		return nil, fmt.Errorf("%s is no RSA key; OPC UA's policies want one of %d bits or more", file, minKeyBits)
 	}
 	return nil, fmt.Errorf("%s holds no RSA private key in PEM or DER; name the file that does", file)
+}
+
+// Expiry returns when the certificate ends; found is false where there is none
+// that can be used.
+func (o *Own) Expiry() (end time.Time, found bool) {
+	id, err := o.Find()
+	if err != nil || id == nil {
+		return time.Time{}, false
+	}
+	return id.Leaf.NotAfter, true
 }
 
 // Warnings says what a person should see to: a certificate near its end.

@@ -121,19 +121,26 @@ func (l *TrustList) load() (*held, error) {
 
 // stampFiles sums up names, sizes and times of the files.
 func (l *TrustList) stampFiles() (string, error) {
-	var b strings.Builder
+	var all []string
 	for _, folder := range []string{trustedCerts, trustedCRL, issuersCerts, issuersCRL} {
 		files, err := l.files(folder)
 		if err != nil {
 			return "", err
 		}
-		for _, file := range files {
-			if info, err := os.Stat(file); err == nil {
-				fmt.Fprintln(&b, file, info.Size(), info.ModTime().UnixNano())
-			}
+		all = append(all, files...)
+	}
+	return stampOf(all), nil
+}
+
+// stampOf sums up files by name, size and time of change.
+func stampOf(files []string) string {
+	var b strings.Builder
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil {
+			fmt.Fprintln(&b, file, info.Size(), info.ModTime().UnixNano())
 		}
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 // files lists the files of a folder; none where there is no folder.
