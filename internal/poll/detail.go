@@ -2,7 +2,6 @@ package poll
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +29,6 @@ type Value struct {
 	Raw         []byte    // its native code, the first 8 bytes
 	EventTime   time.Time // of the last usable value; zero where there was none
 	ReceiveTime time.Time // zero where nothing has come yet
-	Raw         []byte    // the native code, its first 15 bytes; empty where nothing was obtained
 }
 
 // GroupPlan is how the points of one group are read.
@@ -81,7 +79,6 @@ func (d *device) detail() Detail {
 		if p.received != 0 {
 			v.Number, v.Quality, v.Flags, v.Detail = p.shown, p.quality, p.flags, p.detail
 			v.ReceiveTime = time.Unix(0, p.received).UTC()
-			v.Raw = slices.Clone(p.raw[:p.rawSize])
 			v.Raw = append([]byte(nil), p.raw[:p.rawLen]...)
 		}
 		if p.event != 0 {

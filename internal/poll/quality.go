@@ -152,7 +152,6 @@ func (q *Quality) see(p *point, c *circumstance, r *meter.Reading) {
 	}
 	p.doubt = d
 	p.shown, p.received, p.quality, p.flags, p.detail = r.Value, received, r.Quality, r.Flags, r.Detail
-	p.rawSize = uint8(copy(p.raw[:], r.Raw)) //nolint:gosec // at most 15
 	p.rawLen = uint8(copy(p.raw[:], r.Raw)) //nolint:gosec // at most rawKept
 }
 
