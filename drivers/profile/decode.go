@@ -139,13 +139,32 @@ func (p *ModbusPoint) exponent(register uint16) (int, *Value) {
 }
 
 // Encode is the inverse of Decode for values that the encoding can hold: the
-// bytes nearest to v. Simulated devices use it. Values with an exponent, and
-// clocks, take more than one number to be encoded and are refused.
+// bytes nearest to v. Simulated devices use it. Values with an exponent need
+// EncodeExponent; clocks take more than one number and are refused.
 func (p *ModbusPoint) Encode(v float64) ([]byte, error) {
-	if p.Exponent != nil || p.clock != nil || p.Encoding == rawEncoding {
+	if p.Exponent != nil {
+		return nil, fmt.Errorf("%s: an exponent is needed to encode it", p.Quantity)
+	}
+	return p.encode(p.conv.number(v))
+}
+
+// EncodeExponent is Encode for a point with an exponent, which is given.
+func (p *ModbusPoint) EncodeExponent(v float64, exponent int) ([]byte, error) {
+	if p.Exponent == nil || p.ExponentMask != 0 || exponent < -maxExponent || exponent > maxExponent {
+		return nil, fmt.Errorf("%s: it has no exponent of its own, or %d is beyond it", p.Quantity, exponent)
+	}
+	raw, err := p.encode(p.conv.number(v) / math.Pow(10, float64(exponent)))
+	if err != nil {
+		return nil, err
+	}
+	return appendCode(raw, uint64(uint16(int16(exponent))), 2, p.swaps&swapBytes), nil
+}
+
+func (p *ModbusPoint) encode(number float64) ([]byte, error) {
+	if p.clock != nil || p.Encoding == rawEncoding {
 		return nil, fmt.Errorf("%s: %s cannot be encoded from one number", p.Quantity, p.Encoding)
 	}
-	c, err := p.Encoding.codeOf(p.conv.number(v), p.mask)
+	c, err := p.Encoding.codeOf(number, p.mask)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Quantity, err)
 	}
@@ -153,7 +172,7 @@ func (p *ModbusPoint) Encode(v float64) ([]byte, error) {
 		return []byte{byte(c)}, nil
 	}
 	n := 2 * p.Registers()
-	return appendCode(make([]byte, 0, n), c, n, p.swaps), nil
+	return appendCode(make([]byte, 0, n+2), c, n, p.swaps), nil
 }
 
 // Value gives the meaning of a number that the server sent.

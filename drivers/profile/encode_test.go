@@ -155,6 +155,9 @@ func TestExponents(t *testing.T) {
 		if got.Number != c.want && !(math.IsNaN(got.Number) && math.IsNaN(c.want)) || got.Quality != c.quality || got.Flags != c.flags {
 			t.Errorf("%+v: %+v", c, got)
 		}
+		if back, err := p.EncodeExponent(c.want, int(int16(c.exponent))); c.quality == meter.Good && c.mask == 0 && c.order == ABCD && (err != nil || string(back) != string(raw)) {
+			t.Errorf("%+v: encoded % x, %v", c, back, err)
+		}
 		if short := p.Decode(raw[:2]); short.Quality != meter.Bad {
 			t.Errorf("a value without its exponent: %+v", short)
 		}
