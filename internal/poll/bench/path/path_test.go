@@ -3,6 +3,7 @@ package path
 import (
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -39,12 +40,7 @@ func simulated(t *testing.T, n int) []string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for range 20 { // another program may take one of the ports
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		base := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
+		base := 12_000 + rand.IntN(18_000)
 		cmd := exec.Command(binary, "-stats", "127.0.0.1:0", "-base", fmt.Sprint(base), "-ports", fmt.Sprint(n))
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -71,7 +71,7 @@ func (r *runner) search(ctx context.Context, w io.Writer, results string) error 
 	}
 	const addresses = 254
 	most := min(int(min(files.Max, 1<<20))-spareFiles, addresses*perSimulator)
-	found, err := largest(ctx, most, searchBudget, r.tryPorts)
+	found, err := largest(ctx, r.largestFrom, most, r.largestBudget, r.tryPorts)
 	if err != nil {
 		return err
 	}

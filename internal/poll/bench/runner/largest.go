@@ -8,7 +8,7 @@ import (
 
 // Bounds of the search for the largest number of devices.
 const (
-	searchFrom   = 5000
+	searchFrom   = 5000 // devices
 	searchShare  = 99.9 // % of polls that must be delivered
 	searchStep   = 500  // devices between a success and a failure at the end
 	searchBudget = 12 * time.Minute
@@ -43,11 +43,11 @@ func (t trial) good() bool { return t.Delivered >= searchShare && t.Wrong == 0 }
 // largest doubles the number of devices until polls are lost, then halves the
 // span between success and failure. most bounds it: so many connections can
 // a process open here.
-func largest(ctx context.Context, most int, budget time.Duration, try func(context.Context, int) (trial, error)) (*Largest, error) {
+func largest(ctx context.Context, from, most int, budget time.Duration, try func(context.Context, int) (trial, error)) (*Largest, error) {
 	out := &Largest{Label: "largest"}
 	until := time.Now().Add(budget)
 	good, bad := 0, 0
-	for n := min(searchFrom, most); ; {
+	for n := min(from, most); ; {
 		if time.Now().After(until) {
 			break
 		}

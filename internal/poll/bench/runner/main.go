@@ -41,6 +41,8 @@ func run(ctx context.Context) error {
 	flag.StringVar(&r.jitter, "jitter", "0s", "telegraf: collection_jitter")
 	flag.StringVar(&r.agentExtra, "agent-extra", "", "telegraf: further lines of [agent], separated by ;")
 	flag.StringVar(&r.timeout, "timeout", "1s", "telegraf: timeout of a request")
+	flag.IntVar(&r.largestFrom, "largest-from", searchFrom, "largest: devices to begin with")
+	flag.DurationVar(&r.largestBudget, "largest-budget", searchBudget, "largest: time after which no further number is tried")
 	own := ownCase()
 	flag.Parse()
 	p, err := own.orChosen(names)

@@ -32,7 +32,10 @@ type runner struct {
 	jitter       string // of Telegraf, as the following two
 	agentExtra   string
 	timeout      string
-	log          *slog.Logger
+
+	largestFrom   int // where the search for the largest number of devices begins
+	largestBudget time.Duration
+	log           *slog.Logger
 }
 
 // drainTime is the default of runner.drain.

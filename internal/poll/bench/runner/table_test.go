@@ -79,7 +79,7 @@ func TestLargest(t *testing.T) {
 		{30_000, 19_850, 19_850, "the limit of open files: a process here may open 19850 connections", 3},
 		{0, 19_850, 0, "the processor: at ", 6},
 	} {
-		found, err := largest(t.Context(), c.most, time.Minute, func(_ context.Context, n int) (trial, error) {
+		found, err := largest(t.Context(), searchFrom, c.most, time.Minute, func(_ context.Context, n int) (trial, error) {
 			r := trial{N: n, Delivered: 100, Busy: 50}
 			if n > c.bears {
 				r.Delivered, r.Busy = 99.8, 99
@@ -93,11 +93,11 @@ func TestLargest(t *testing.T) {
 			t.Errorf("bears %d: %+v", c.bears, found)
 		}
 	}
-	out, err := largest(t.Context(), 19_850, 0, nil)
+	out, err := largest(t.Context(), searchFrom, 19_850, 0, nil)
 	if err != nil || out.Complete || out.Limit != "the time for the search was up" {
 		t.Errorf("no time: %+v, %v", out, err)
 	}
-	if _, err := largest(t.Context(), 100, time.Minute, func(context.Context, int) (trial, error) { return trial{}, fmt.Errorf("gone") }); err == nil {
+	if _, err := largest(t.Context(), searchFrom, 100, time.Minute, func(context.Context, int) (trial, error) { return trial{}, fmt.Errorf("gone") }); err == nil {
 		t.Error("a trial that fails does not end the search")
 	}
 }
