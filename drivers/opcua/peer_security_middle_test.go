@@ -76,7 +76,7 @@ func newMiddle(t testing.TB, upstream string, change func([]byte) []byte) *middl
 func (m *middle) Write(b []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.sent.Write(b) //nolint:wrapcheck // a buffer
+	return m.sent.Write(b)
 }
 
 func (m *middle) heard(text string) bool {

@@ -221,7 +221,6 @@ func TestServerCertificates(t *testing.T) {
 		name  string
 		cert  *x509.Certificate
 		key   *rsa.PrivateKey
-		uri   string
 		trust bool   // itself
 		want  string // "" = read
 	}

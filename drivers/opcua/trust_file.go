@@ -23,7 +23,7 @@ func readBounded(file string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; let the program's user read it", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no regular file; remove it", file)
 	}

@@ -157,6 +157,9 @@ func TestVerify(t *testing.T) {
 	byNotCA := made{name: "plc", key: key, by: notCA}.make(t)
 	oldRoot := &authority{cert: made{name: "Old", key: rsaKey(t, 2048, 3), ca: true, from: time.Now().Add(-48 * time.Hour), to: time.Now().Add(-time.Hour)}.make(t), key: rsaKey(t, 2048, 3)}
 	byOld := made{name: "plc", key: key, by: oldRoot}.make(t)
+	weakRoot := &authority{cert: made{name: "Weak", key: rsaKey(t, 1024, 0), ca: true}.make(t), key: rsaKey(t, 1024, 0)}
+	byWeak := made{name: "plc", key: key, by: weakRoot}.make(t)
+	spaced := change(func(c *x509.Certificate) { c.URIs = []*url.URL{{Scheme: "urn", Opaque: "plc-7:Maker:UA Server 2"}} })
 	forged := bytes.Clone(self.Raw)
 	forged[len(forged)-1] ^= 1
 	forgedCert, err := x509.ParseCertificate(forged)
@@ -177,6 +180,7 @@ func TestVerify(t *testing.T) {
 	}{
 		{name: "self-signed and trusted", files: files{"trusted/certs/a.der": self.Raw}, shown: [][]byte{self.Raw}},
 		{name: "self-signed and trusted, in PEM", files: files{"trusted/certs/a.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: self.Raw})}, shown: [][]byte{self.Raw}},
+		{name: "a URI with blanks, as some makers write it", files: files{"trusted/certs/a.der": spaced.Raw}, shown: [][]byte{spaced.Raw}, peer: Peer{ApplicationURI: "urn:plc-7:Maker:UA Server 2"}},
 		{name: "by name", files: files{"trusted/certs/a.der": self.Raw}, shown: [][]byte{self.Raw}, peer: Peer{Host: "LocalHost."}},
 		{name: "by another name that it must have", files: files{"trusted/certs/a.der": otherHost.Raw}, shown: [][]byte{otherHost.Raw}, peer: Peer{Host: "plc-7.example.org"}},
 		{name: "issued by a trusted authority", files: files{"trusted/certs/r": root.cert.Raw, "trusted/crl/r": crl(root)}, shown: [][]byte{issued.Raw}},
@@ -202,6 +206,7 @@ func TestVerify(t *testing.T) {
 		{name: "for clients", files: files{"trusted/certs/a": forClients.Raw}, shown: [][]byte{forClients.Raw}, want: ua.StatusBadCertificateUseNotAllowed},
 		{name: "for signing only", files: files{"trusted/certs/a": signOnly.Raw}, shown: [][]byte{signOnly.Raw}, want: ua.StatusBadCertificateUseNotAllowed},
 		{name: "key too short", files: files{"trusted/certs/a": weak.Raw}, shown: [][]byte{weak.Raw}, want: ua.StatusBadCertificatePolicyCheckFailed, says: "1024 bits"},
+		{name: "authority's key too short", files: files{"trusted/certs/a": byWeak.Raw}, shown: [][]byte{byWeak.Raw, weakRoot.cert.Raw}, want: ua.StatusBadCertificatePolicyCheckFailed, says: "of its authority"},
 		{name: "no RSA", files: nil, shown: [][]byte{ecCertificate(t)}, want: ua.StatusBadCertificatePolicyCheckFailed, says: "ECDSA"},
 		{name: "revoked", files: files{"trusted/certs/r": root.cert.Raw, "trusted/crl/r": crl(root, issued)}, shown: [][]byte{issued.Raw}, want: ua.StatusBadCertificateRevoked, says: "was revoked"},
 		{name: "revoked, in an outdated list, a current one beside, missing ones allowed", missing: true,

@@ -112,26 +112,30 @@ func (h *held) path(leaf *x509.Certificate, sent []*x509.Certificate) ([]*x509.C
 	path := []*x509.Certificate{leaf}
 	for c := leaf; !selfSigned(c); c = path[len(path)-1] {
 		var issuer *x509.Certificate
+		var unfit error // of one that bears the name
 		for _, pool := range [][]*x509.Certificate{h.trusted, h.issuers, sent} {
 			for _, candidate := range pool {
-				if issuer == nil && bytes.Equal(candidate.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(candidate) == nil {
+				if issuer != nil || !bytes.Equal(candidate.RawSubject, c.RawIssuer) {
+					continue
+				}
+				// Before the signature: a key of any size may have been sent, to keep us busy.
+				if err := suitable(candidate); err != nil {
+					unfit = err
+				} else if c.CheckSignatureFrom(candidate) == nil {
 					issuer = candidate
 				}
 			}
 		}
-		if issuer == nil {
-			if bytes.Equal(c.RawIssuer, c.RawSubject) {
-				return nil, refuse(ua.StatusBadCertificateInvalid, "its signature is wrong; give the server a new one")
-			}
+		var r *Refusal
+		switch {
+		case issuer != nil:
+		case errors.As(unfit, &r):
+			return nil, refuse(r.Status, "of its authority %q: %s; %s", c.Issuer, r.Reason, r.Mend)
+		case bytes.Equal(c.RawIssuer, c.RawSubject):
+			return nil, refuse(ua.StatusBadCertificateInvalid, "its signature is wrong; give the server a new one")
+		default:
 			return nil, refuse(ua.StatusBadCertificateChainIncomplete,
 				"the certificate of its authority %q is not known; get that from whoever runs the authority and add it with: gridwarden opcua trust add FILE (--issuer if not every server of that authority is to be trusted)", c.Issuer)
-		}
-		if err := suitable(issuer); err != nil {
-			var r *Refusal
-			if errors.As(err, &r) {
-				return nil, refuse(r.Status, "of its authority %q: %s; %s", issuer.Subject, r.Reason, r.Mend)
-			}
-			return nil, err
 		}
 		if len(path) == maxChain {
 			return nil, refuse(ua.StatusBadCertificateChainIncomplete, "its chain of authorities is longer than %d; give the server a certificate nearer to its root", maxChain)
