@@ -160,7 +160,7 @@ func (d *Driver) open(t address, opts gatewayOptions) *gateway {
 	case schemeRTU:
 		g.line = serialLine(t.addr, opts.serial)
 	case schemeRTUOverTCP:
-		debts := newLedger()
+		debts := newLedger(true)
 		g.line = func(ctx context.Context) (link, error) {
 			nc, err := dial(ctx)
 			if err != nil {

@@ -53,8 +53,12 @@ func (s *session) explain(b *profile.Block, err error) error {
 	case errors.Is(err, errGarbled):
 		mend = "the device or gateway breaks the protocol; check its firmware and that nobody else shares its line"
 	}
-	return fmt.Errorf("device %s: %s registers %d to %d: %w; %s",
-		s.dev.ID, b.Table, b.Address, int(b.Address)+int(b.Count)-1, err, mend)
+	what := "registers"
+	if b.Table.Bits() {
+		what = "bits"
+	}
+	return fmt.Errorf("device %s: %s %s %d to %d: %w; %s",
+		s.dev.ID, b.Table, what, b.Address, int(b.Address)+int(b.Count)-1, err, mend)
 }
 
 // mend says what to do about an exception of the device.

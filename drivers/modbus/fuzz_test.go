@@ -76,7 +76,7 @@ func FuzzRTUFrame(f *testing.F) {
 	f.Add([]byte{1, 3, 4, 0, 1, 0, 2, 0x2A, 0x32}, 1)
 	f.Add([]byte{1, 0x83, 2, 0xC0, 0xF1}, 5)
 	f.Fuzz(func(t *testing.T, data []byte, piece int) {
-		c := newRTUConn(&scripted{data: data, piece: max(1, piece%300)}, newLedger())
+		c := newRTUConn(&scripted{data: data, piece: max(1, piece%300)}, newLedger(false))
 		frame, err := c.exchange(t.Context(), time.Now().Add(time.Second), []byte{1, 3, 0, 0, 0, 2, 0xC4, 0x0B})
 		if err != nil {
 			return

@@ -98,7 +98,7 @@ func TestLies(t *testing.T) {
 					}
 					honest(c, request)
 				})
-				d := New(Options{Timeout: 150 * time.Millisecond, MinBackoff: 10 * time.Millisecond, MaxBackoff: 20 * time.Millisecond})
+				d := New(Options{Timeout: 500 * time.Millisecond, MinBackoff: 10 * time.Millisecond, MaxBackoff: 20 * time.Millisecond})
 				defer d.Close()
 				p := testProfile(t, twoPoints)
 				liar, neighbour := testDevice(t, "liar", "modbus://"+g.addr+"/1", p), testDevice(t, "neighbour", "modbus://"+g.addr+"/2", p)

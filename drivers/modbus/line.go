@@ -79,11 +79,14 @@ func (l *rtuLink) exchange(ctx context.Context, deadline time.Time, request []by
 	defer l.interruptedBy(ctx)()
 	for tries := 0; ; tries++ {
 		next, err := l.ledger.barrier(request, want, time.Now())
+		if errors.Is(err, errClosed) {
+			return nil, l.fail(err)
+		}
 		if err != nil {
 			return nil, err
 		}
 		if next == nil {
-			return l.transact(ctx, timeout, request, want)
+			return l.transact(ctx, timeout, request, want, false)
 		}
 		if tries == maxBarriers {
 			return nil, fmt.Errorf("%w: unit %d answers more often than it is asked", errGarbled, want.unit)
@@ -92,18 +95,18 @@ func (l *rtuLink) exchange(ctx context.Context, deadline time.Time, request []by
 		if err != nil {
 			return nil, err
 		}
-		if _, err := l.transact(ctx, timeout, next, shape); err != nil {
+		if _, err := l.transact(ctx, timeout, next, shape, true); err != nil {
 			return nil, err
 		}
 	}
 }
 
 // transact sends one request on the silent line and waits for its answer.
-func (l *rtuLink) transact(ctx context.Context, timeout time.Duration, request []byte, want expected) ([]byte, error) {
+func (l *rtuLink) transact(ctx context.Context, timeout time.Duration, request []byte, want expected, barrier bool) ([]byte, error) {
 	if err := l.settle(); err != nil {
 		return nil, l.explain(ctx, err)
 	}
-	l.ledger.sent(want, time.Now())
+	l.ledger.sent(request, want, barrier, time.Now())
 	if err := l.by(l.port.SetWriteDeadline, time.Now().Add(timeout)); err != nil {
 		return nil, l.explain(ctx, err)
 	}

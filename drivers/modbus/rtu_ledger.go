@@ -7,19 +7,35 @@ import (
 	"time"
 )
 
-// lateness is how long after its request an answer can still come.
-const lateness = 5 * time.Second
+// lateness is how long a unit has for a late answer that could not be told
+// from a new one.
+const lateness = 2 * time.Second
 
 // ledger keeps, by unit, the requests of a line whose answers may still come,
 // oldest first. RTU has no transaction id; but a unit answers in the order in
 // which it is asked, and function and number of bytes tell most answers apart.
 // A request that could be mistaken for an older one waits behind a barrier: a
-// shorter request for the same registers, whose answer proves that whatever
-// the unit had to say before has come, or never will.
+// shorter request for the same registers, or another of the same unit, whose
+// answer proves that whatever the unit had to say before has come, or never
+// will.
 type ledger struct {
-	mu   sync.Mutex
-	open map[byte][]debt
+	// forgets says that what comes late is lost with its connection: that of a
+	// serial server, not a serial line.
+	forgets bool
+
+	mu    sync.Mutex
+	open  map[byte][]debt
+	asked map[byte][]question // of different shapes, a few of each unit
 }
+
+// question is a request that a unit is asked in service.
+type question struct {
+	shape expected
+	frame [requestRTU]byte
+}
+
+// maxQuestions is how many requests of different shapes are kept of a unit.
+const maxQuestions = 4
 
 // debt is requests of the same shape, one after the other.
 type debt struct {
@@ -28,12 +44,21 @@ type debt struct {
 	last  time.Time // when the last of them was sent
 }
 
-func newLedger() *ledger { return &ledger{open: make(map[byte][]debt)} }
+func newLedger(forgets bool) *ledger {
+	return &ledger{forgets: forgets, open: make(map[byte][]debt), asked: make(map[byte][]question)}
+}
 
-// sent notes a request.
-func (l *ledger) sent(shape expected, now time.Time) {
+// sent notes a request. Barriers of the ledger's own are no questions.
+func (l *ledger) sent(request []byte, shape expected, barrier bool, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	known := barrier || len(l.asked[shape.unit]) == maxQuestions
+	for _, q := range l.asked[shape.unit] {
+		known = known || q.shape == shape
+	}
+	if !known {
+		l.asked[shape.unit] = append(l.asked[shape.unit], question{shape, [requestRTU]byte(request)})
+	}
 	list := l.open[shape.unit]
 	if n := len(list); n > 0 && list[n-1].shape == shape {
 		list[n-1].count++
@@ -68,12 +93,19 @@ func (l *ledger) barrier(request []byte, shape expected, now time.Time) ([]byte,
 		b = binary.BigEndian.AppendUint16(b, uint16(shorter))
 		return binary.LittleEndian.AppendUint16(b, crc16(b)), nil
 	}
-	// Nothing shorter can be asked, and nothing else may be: what the profile
-	// does not name is not read.
+	for _, q := range l.asked[shape.unit] {
+		if q.shape != shape {
+			return q.frame[:], nil
+		}
+	}
+	// What the profile does not name is not read, not even as a barrier.
 	if wait := list[mistakable].last.Add(lateness).Sub(now); wait > 0 {
 		return nil, fmt.Errorf("%w: a late answer of unit %d could not be told from a new one; asked again in %v", errSilent, shape.unit, wait.Round(100*time.Millisecond))
 	}
 	l.open[shape.unit] = list[mistakable+1:]
+	if l.forgets {
+		return nil, fmt.Errorf("%w to be rid of a late answer of unit %d", errClosed, shape.unit)
+	}
 	return nil, nil
 }
 

@@ -116,7 +116,7 @@ func TestRTULies(t *testing.T) {
 				}
 				_, _ = c.Write(truth)
 			})
-			d := New(Options{Timeout: 150 * time.Millisecond, MinBackoff: 10 * time.Millisecond, MaxBackoff: 20 * time.Millisecond})
+			d := New(Options{Timeout: 500 * time.Millisecond, MinBackoff: 10 * time.Millisecond, MaxBackoff: 20 * time.Millisecond})
 			defer d.Close()
 			p := testProfile(t, twoPoints)
 			liar := session1(t, d, testDevice(t, "liar", "modbus+rtu+tcp://"+addr+"/1", p))

@@ -26,7 +26,7 @@ type serialPort struct {
 
 // serialLine returns how the line at a serial port is opened.
 func serialLine(name string, s serialSettings) func(context.Context) (link, error) {
-	ledger := newLedger()
+	ledger := newLedger(false)
 	return func(context.Context) (link, error) {
 		port, err := openSerial(name, s)
 		if err != nil {

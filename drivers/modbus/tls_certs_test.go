@@ -123,3 +123,19 @@ func (a *authority) server(t testing.TB, change func(*x509.Certificate)) *tls.Co
 		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: clients, MinVersion: tls.VersionTLS10,
 	}
 }
+
+// serverFiles issues a server's certificate as files: certificate, key, and
+// the authority of clients.
+func (a *authority) serverFiles(t testing.TB) []string {
+	t.Helper()
+	c := a.server(t, nil).Certificates[0]
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{
+		a.write(t, "server.pem", "CERTIFICATE", c.Certificate[0]),
+		a.write(t, "server.key", "PRIVATE KEY", der),
+		a.file,
+	}
+}

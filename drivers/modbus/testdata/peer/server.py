@@ -1,16 +1,19 @@
-"""A Modbus TCP server made with pymodbus, as a peer that shares no code with
-the driver. It prints its port, and ends when its standard input closes. With
-the argument "rtu" it speaks RTU frames over TCP.
+"""A Modbus server made with pymodbus, as a peer that shares no code with the
+driver. It prints its port, and ends when its standard input closes. With the
+argument "rtu" it speaks RTU frames over TCP; with "serial" and the path of a
+serial port, RTU frames there; with "tls" and files of its certificate, its key
+and the authority of clients, Modbus/TCP Security.
 
-Unit 1 has values in many encodings, unit 3 only two registers (everything
-else is an illegal address), and every other unit is silent.
+Unit 1 has values in many encodings and bits, unit 3 only two registers
+(everything else is an illegal address), and every other unit is silent.
 """
 import asyncio
+import ssl
 import struct
 import sys
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
-from pymodbus.server.async_io import ModbusTcpServer
+from pymodbus.server.async_io import ModbusSerialServer, ModbusTcpServer, ModbusTlsServer
 from pymodbus.transaction import ModbusRtuFramer, ModbusSocketFramer
 
 
@@ -47,22 +50,42 @@ def unit_one():
 
 def main():
     h, i = unit_one()
+    coils = [address % 3 == 0 for address in range(100)]
+    discrete = [address % 5 == 0 for address in range(100)]
     slaves = {
-        1: ModbusSlaveContext(hr=ModbusSequentialDataBlock(0, h), ir=ModbusSequentialDataBlock(0, i), zero_mode=True),
+        1: ModbusSlaveContext(hr=ModbusSequentialDataBlock(0, h), ir=ModbusSequentialDataBlock(0, i),
+                              co=ModbusSequentialDataBlock(0, coils), di=ModbusSequentialDataBlock(0, discrete),
+                              zero_mode=True),
         3: ModbusSlaveContext(hr=ModbusSequentialDataBlock(0, words(struct.pack(">f", 1.5))),
                               ir=ModbusSequentialDataBlock(0, [0]), zero_mode=True),
     }
 
+    context = ModbusServerContext(slaves=slaves, single=False)
     framer = ModbusRtuFramer if "rtu" in sys.argv else ModbusSocketFramer
 
     async def serve():
-        server = ModbusTcpServer(ModbusServerContext(slaves=slaves, single=False), framer=framer,
-                                 address=("127.0.0.1", 0), ignore_missing_slaves=True)
-        task = asyncio.ensure_future(server.serve_forever())
-        await server.serving
-        print(server.server.sockets[0].getsockname()[1], flush=True)
+        if "serial" in sys.argv:
+            # A pseudo-terminal has no parity, and pyserial insists on what it asked for.
+            server = ModbusSerialServer(context, framer=ModbusRtuFramer, port=sys.argv[-1], baudrate=115200,
+                                        parity="N", stopbits=1, bytesize=8, ignore_missing_slaves=True)
+            await server.start()
+            print("ready", flush=True)
+        else:
+            address = ("127.0.0.1", 0)
+            if "tls" in sys.argv:
+                certificate, key, clients = sys.argv[-3:]
+                tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
+                tls.load_cert_chain(certificate, key)
+                tls.verify_mode = ssl.CERT_REQUIRED
+                server = ModbusTlsServer(context, framer=framer, address=address, sslctx=tls, ignore_missing_slaves=True)
+            else:
+                server = ModbusTcpServer(context, framer=framer, address=address, ignore_missing_slaves=True)
+            task = asyncio.ensure_future(server.serve_forever())
+            await server.serving
+            print(server.server.sockets[0].getsockname()[1], flush=True)
         await asyncio.get_event_loop().run_in_executor(None, sys.stdin.read)
-        task.cancel()
+        if "serial" not in sys.argv:
+            task.cancel()
 
     asyncio.run(serve())
 
