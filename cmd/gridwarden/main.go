@@ -90,7 +90,7 @@ opens cases that people decide.`,
 		return badInput{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		newDemo(), newRun(), newCheck(), newScan(), newProbe(),
+		newDemo(), newRun(), newCheck(), newScan(), newProbe(), newDevices(),
 		newPlugins(), newCases(), newUsers(), newRegistry(), newOPCUA(), newVersion(),
 	)
 	argumentsAreInput(root)

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +29,9 @@ func newRun() *cobra.Command {
 		Short: "Run: poll, store, detect, keep cases, serve the console",
 		Long: `Polls the configured devices, keeps telemetry and curves, imports AMI exports as
 they appear, runs the detectors every night and whenever new days came, opens cases,
-and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.`,
+and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.
+SIGHUP, like ` + "`gridwarden devices reload`" + `, has it read its devices, device files and
+profiles again; nothing else is interrupted.`,
 		Example: `  gridwarden run -c gridwarden.yaml
   gridwarden run -c gridwarden.yaml --log debug
   gridwarden run -c gridwarden.yaml --influxd bin/influxd   with an InfluxDB of its own`,
@@ -41,8 +45,12 @@ and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.`,
 			if err != nil {
 				return badInput{err}
 			}
+			hangups := make(chan os.Signal, 1)
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			return runHost(cmd.Context(), cmd.OutOrStdout(), cfg, host.Options{
 				Logger: logger, Version: version, Drivers: linkDrivers(cfg, logger), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influx, Collectors: opcuaMetrics(cfg),
+				ConfigFile: file, Hangups: hangups,
 			})
 		},
 	}

@@ -48,6 +48,10 @@ type Device struct {
 	// Groups are intervals of the profile's groups that replace the profile's;
 	// columns interval.NAME of a device file.
 	Groups map[string]time.Duration `yaml:"groups"`
+
+	// At is where the device stands, FILE:LINE:COL or FILE:LINE, for messages;
+	// empty where it comes from no file.
+	At string `yaml:"-"`
 }
 
 // OPCUA says who we are towards OPC UA servers, and whom we trust.

@@ -127,6 +127,7 @@ func parseDevices(file string, data []byte) ([]Device, error) {
 		for _, p := range d.fill() {
 			problems = append(problems, fmt.Errorf("%s:%d: %s: %s", file, line, p.field, p.message))
 		}
+		d.At = fmt.Sprintf("%s:%d", file, line)
 		devices = append(devices, d)
 	}
 	return devices, errors.Join(problems...)

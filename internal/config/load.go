@@ -94,6 +94,7 @@ func (c *Config) check(doc *strictyaml.Document) {
 		for _, p := range c.Devices[i].fill() {
 			doc.Add(path+"."+p.field, "%s", p.message)
 		}
+		c.Devices[i].At = doc.At(path)
 	}
 	if c.Historian.URL != "" {
 		u, err := url.Parse(c.Historian.URL)

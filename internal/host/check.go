@@ -46,17 +46,10 @@ func Check(cfg *config.Config, linked *drivers.Registry, further ...fs.FS) (*Che
 	exports, err := exportFiles(cfg.Readings)
 	problems = append(problems, err)
 	out.Exports = len(exports)
-	devices, err := configuredDevices(cfg)
+	devices, known, err := loadDevices(cfg, linked, network, further...)
 	problems = append(problems, err)
-	profiles, err := profilesOf(cfg, further...)
-	problems = append(problems, err)
-	if err == nil {
-		out.Profiles = len(profiles)
-		resolved, err := resolveDevices(devices, profiles, linked, network)
-		problems = append(problems, err)
-		out.Devices = len(resolved)
-		out.Warnings = append(out.Warnings, strangers(resolved, network)...)
-	}
+	out.Devices, out.Profiles = len(devices), known
+	out.Warnings = append(out.Warnings, strangers(devices, network)...)
 	return &out, errors.Join(problems...)
 }
 

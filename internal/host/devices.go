@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,13 +38,34 @@ func Profiles(further ...fs.FS) (map[string]*profile.Profile, error) {
 
 // profilesOf loads the profiles that a configuration can name.
 func profilesOf(cfg *config.Config, further ...fs.FS) (map[string]*profile.Profile, error) {
-	if cfg.Profiles != "" {
-		if info, err := os.Stat(cfg.Profiles); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("profiles: %s is not a folder; name the folder that holds your device profiles", cfg.Profiles)
-		}
-		further = append(further, os.DirFS(cfg.Profiles))
+	all, err := Profiles(further...)
+	if err != nil || cfg.Profiles == "" {
+		return all, err
 	}
-	return Profiles(further...)
+	if info, err := os.Stat(cfg.Profiles); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("profiles: %s is not a folder; name the folder that holds your device profiles", cfg.Profiles)
+	}
+	own, err := profile.LoadFS(os.DirFS(cfg.Profiles))
+	if err != nil {
+		inFolder(cfg.Profiles, err)
+		return nil, err //nolint:wrapcheck // each mistake names its file
+	}
+	maps.Copy(all, own)
+	return all, nil
+}
+
+// inFolder makes the mistakes in err name their files as people find them.
+func inFolder(dir string, err error) {
+	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // joined errors are walked one by one
+		for _, one := range many.Unwrap() {
+			inFolder(dir, one)
+		}
+		return
+	}
+	var mistake *profile.Error
+	if errors.As(err, &mistake) {
+		mistake.File = filepath.Join(dir, mistake.File)
+	}
 }
 
 // configuredDevices returns the devices of the file and of its device files.
@@ -57,7 +79,42 @@ func configuredDevices(cfg *config.Config) ([]config.Device, error) {
 		}
 		devices = append(devices, more...)
 	}
+	first := make(map[string]string, len(devices))
+	for i := range devices {
+		d := &devices[i]
+		if other, twice := first[d.ID]; twice && other != d.At {
+			problems = append(problems, placed(d.At, fmt.Errorf("device %s stands at %s already; give each device an id of its own", d.ID, other)))
+		}
+		first[d.ID] = d.At
+	}
 	return devices, errors.Join(problems...)
+}
+
+// placed says where in a file a problem is, where that is known.
+func placed(at string, err error) error {
+	if at == "" {
+		return err
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of joined errors gets a line and its place
+		var list []error
+		for _, one := range many.Unwrap() {
+			list = append(list, placed(at, one))
+		}
+		return errors.Join(list...)
+	}
+	return fmt.Errorf("%s: %w", at, err)
+}
+
+// loadDevices reads everything that says what is polled: devices, device
+// files and profiles. The error holds all that is wrong, a line each.
+func loadDevices(cfg *config.Config, linked *drivers.Registry, network *grid.Network, further ...fs.FS) ([]drivers.Device, int, error) {
+	configured, err := configuredDevices(cfg)
+	profiles, badProfiles := profilesOf(cfg, further...)
+	if badProfiles != nil {
+		return nil, 0, errors.Join(err, badProfiles)
+	}
+	devices, bad := resolveDevices(configured, profiles, linked, network)
+	return devices, len(profiles), errors.Join(err, bad)
 }
 
 // ratiosOf lists the ratios of the usage points that a meter has served, by
@@ -80,12 +137,12 @@ func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, 
 	for _, c := range list {
 		u, err := url.Parse(c.URL)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("device %s: %q is not an address: %w", c.ID, c.URL, err))
+			problems = append(problems, placed(c.At, fmt.Errorf("device %s: %q is not an address: %w", c.ID, c.URL, err)))
 			continue
 		}
 		p := profiles[c.Profile]
 		if p == nil {
-			problems = append(problems, fmt.Errorf("device %s: no profile %q; there are %s", c.ID, c.Profile, strings.Join(slices.Sorted(maps.Keys(profiles)), ", ")))
+			problems = append(problems, placed(c.At, fmt.Errorf("device %s: no profile %q; there are %s", c.ID, c.Profile, strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))))
 			continue
 		}
 		d := drivers.Device{
@@ -95,15 +152,31 @@ func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, 
 		if network != nil {
 			d.Ratios = ratiosOf(network, c.MeterID)
 		}
-		driver, err := registry.For(u)
-		if err == nil {
-			err = driver.Check(d)
-		}
-		if err != nil {
-			problems = append(problems, err)
+		if err := checkDevice(&d, registry); err != nil {
+			problems = append(problems, placed(c.At, err))
 			continue
 		}
 		out = append(out, d)
 	}
 	return out, errors.Join(problems...)
+}
+
+func checkDevice(d *drivers.Device, registry *drivers.Registry) error {
+	driver, err := registry.For(d.URL)
+	if err != nil {
+		return fmt.Errorf("device %s: %w", d.ID, err)
+	}
+	if err := driver.Check(*d); err != nil {
+		return err //nolint:wrapcheck // it names the device
+	}
+	known := make(map[string]bool)
+	for _, g := range d.Profile.Groups() {
+		known[g.Name] = g.Name != ""
+	}
+	for name := range d.Groups {
+		if !known[name] {
+			return fmt.Errorf("device %s: profile %s has no group %q; correct the name, or remove the interval", d.ID, d.Profile.Name, name)
+		}
+	}
+	return nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/gridwarden/gridwarden/internal/cases"
 	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/console"
+	"github.com/gridwarden/gridwarden/internal/control"
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/internal/grid"
@@ -41,6 +42,11 @@ type Options struct {
 	Now      func() time.Time  // time.Now where nil
 
 	Collectors []prometheus.Collector // further metrics, of what is linked
+
+	// ConfigFile is what Reload reads; "" where the configuration comes from no file.
+	ConfigFile string
+	// Hangups are the SIGHUPs that the process receives: a Reload each. May be nil.
+	Hangups <-chan os.Signal
 }
 
 // Host is the running program. Make it with New, let it work with Run, and
@@ -67,6 +73,8 @@ type Host struct {
 	access      *access.Service
 	hub         *console.Hub
 	web         *web
+	control     *control.Socket
+	reloads     reloads
 
 	detecting chan struct{} // holds one token: one detection run at a time
 }
@@ -83,6 +91,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 	h := &Host{
 		cfg: cfg, opts: opts, log: opts.Logger, metrics: prometheus.NewRegistry(),
 		hub: console.NewHub(), latest: newLatest(), detecting: make(chan struct{}, 1),
+		reloads: reloads{token: make(chan struct{}, 1)},
 	}
 	h.detecting <- struct{}{}
 	h.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -92,7 +101,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 		}
 	}
 	for _, open := range []func(context.Context) error{
-		h.openStore, h.openRecords, h.openStream, h.openHistorian, h.openCurves,
+		h.openControl, h.openStore, h.openRecords, h.openStream, h.openHistorian, h.openCurves,
 		h.openPolling, h.openDetectors, h.openCases, h.openWeb,
 	} {
 		if err := open(ctx); err != nil {
@@ -102,10 +111,16 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 	return h, nil
 }
 
-func (h *Host) openStore(ctx context.Context) (err error) {
+// openControl makes the data folder and takes it for this process alone.
+func (h *Host) openControl(context.Context) (err error) {
 	if err := os.MkdirAll(h.cfg.DataDir, 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w; name a folder that can be written", err)
 	}
+	h.control, err = control.Listen(h.cfg.DataDir)
+	return err //nolint:wrapcheck // it names the folder and the mend
+}
+
+func (h *Host) openStore(ctx context.Context) (err error) {
 	if h.secret, err = pseudonymKey(filepath.Join(h.cfg.DataDir, "pseudonym.key")); err != nil {
 		return err
 	}
@@ -173,6 +188,9 @@ func (h *Host) Close() error {
 	}
 	if h.db != nil {
 		closing("database", h.db.Close())
+	}
+	if h.control != nil {
+		closing("control socket", h.control.Close())
 	}
 	return errors.Join(problems...)
 }

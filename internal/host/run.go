@@ -27,6 +27,8 @@ func (h *Host) Run(ctx context.Context) error {
 func (h *Host) Start(ctx context.Context, main func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.web.serve(ctx) })
+	g.Go(func() error { return h.control.Serve(ctx, h.controlled()) })
+	g.Go(func() error { return h.reloadOnSignal(ctx) })
 	g.Go(func() error { return h.feedHistorian(ctx) })
 	g.Go(func() error { return h.feedCurves(ctx) })
 	g.Go(func() error {

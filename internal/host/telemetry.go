@@ -100,15 +100,7 @@ func (h *Host) openCurves(context.Context) error {
 }
 
 func (h *Host) openPolling(context.Context) error {
-	configured, err := configuredDevices(h.cfg)
-	if err != nil {
-		return err
-	}
-	profiles, err := profilesOf(h.cfg, h.opts.Profiles...)
-	if err != nil {
-		return err
-	}
-	devices, err := resolveDevices(configured, profiles, h.opts.Drivers, h.Network())
+	devices, _, err := loadDevices(h.cfg, h.opts.Drivers, h.Network(), h.opts.Profiles...)
 	if err != nil {
 		return err
 	}

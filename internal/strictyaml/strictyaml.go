@@ -113,6 +113,13 @@ func (d *Document) Err() error {
 	return d.problems
 }
 
+// At returns FILE:LINE:COL of the node that path names; where there is no such
+// node, of the nearest parent.
+func (d *Document) At(path string) string {
+	line, col := d.position(path)
+	return fmt.Sprintf("%s:%d:%d", d.File, line, col)
+}
+
 func (d *Document) position(path string) (line, col int) {
 	for p := path; p != "" && p != "$"; p = parent(p) {
 		query, err := yaml.PathString(p)
