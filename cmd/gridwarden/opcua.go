@@ -19,7 +19,7 @@ func newOPCUA() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newOPCUATrust(), newOPCUACert())
+	cmd.AddCommand(newOPCUATrust(), newOPCUACert(), newOPCUABrowse())
 	return cmd
 }
 

@@ -57,7 +57,8 @@ func (c *Client) session(ctx context.Context) error {
 	}
 	signature := &ua.SignatureData{}
 	if !c.cfg.insecure() {
-		sum, err := c.asymmetric.Signature(bytes.Join([][]byte{res.ServerCertificate, res.ServerNonce}, nil))
+		// Of a chain, the server's own certificate is signed over.
+		sum, err := c.asymmetric.Signature(bytes.Join([][]byte{c.serverLeaf, res.ServerNonce}, nil))
 		if err != nil {
 			return fmt.Errorf("sign the session: %w", err)
 		}
@@ -112,7 +113,7 @@ func (c *Client) identity(res *ua.CreateSessionResponse) (any, *ua.SignatureData
 		token.Password, token.EncryptionAlgorithm = sealed, algo.EncryptionURI()
 		return token, none, nil
 	case ua.UserTokenTypeCertificate:
-		key, _, err := publicKey(res.ServerCertificate)
+		key, leaf, err := publicKey(res.ServerCertificate)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -120,7 +121,7 @@ func (c *Client) identity(res *ua.CreateSessionResponse) (any, *ua.SignatureData
 		if err != nil {
 			return nil, nil, fmt.Errorf("sign as the user: %w", err)
 		}
-		sum, err := algo.Signature(bytes.Join([][]byte{res.ServerCertificate, res.ServerNonce}, nil))
+		sum, err := algo.Signature(bytes.Join([][]byte{leaf, res.ServerNonce}, nil))
 		if err != nil {
 			return nil, nil, fmt.Errorf("sign as the user: %w", err)
 		}
