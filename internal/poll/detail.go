@@ -26,7 +26,7 @@ type Value struct {
 	Quality     meter.Quality
 	Flags       meter.Flags
 	Detail      string    // why it is not good; "" where it is
-	Raw         []byte    // its native code, the first 8 bytes
+	Raw         []byte    // its native code, the first 15 bytes
 	EventTime   time.Time // of the last usable value; zero where there was none
 	ReceiveTime time.Time // zero where nothing has come yet
 }

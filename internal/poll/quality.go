@@ -108,8 +108,9 @@ const (
 	estimated
 )
 
-// rawKept is how much of a native code is remembered: every number of Modbus.
-const rawKept = 8
+// rawKept is how much of a native code is remembered: every number of Modbus,
+// and of OPC UA with its type.
+const rawKept = 15
 
 // point is what is remembered of one quantity of one device: 80 bytes.
 type point struct {
