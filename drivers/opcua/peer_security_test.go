@@ -221,14 +221,17 @@ func TestServerCertificates(t *testing.T) {
 		name  string
 		cert  *x509.Certificate
 		key   *rsa.PrivateKey
-		trust bool   // itself
-		want  string // "" = read
+		sent  *x509.Certificate // along with its own
+		trust bool              // itself
+		want  string            // "" = read
 	}
+	middle := newAuthority(t, "Plant Middle", 2, root)
 	issued, revoked := made{name: "issued", key: key, by: root}.make(t), made{name: "revoked", key: key, by: root}.make(t)
 	other, _ := url.Parse("urn:other")
 	list := []server{
 		{name: "self-signed and trusted", cert: made{name: "a", key: key}.make(t), trust: true},
 		{name: "issued by a trusted authority", cert: issued},
+		{name: "two levels, the middle one sent", cert: made{name: "deep", key: key, by: middle}.make(t), sent: middle.cert},
 		{name: "revoked", cert: revoked, want: "was revoked"},
 		{name: "untrusted", cert: made{name: "c", key: key}.make(t), want: "gridwarden opcua trust add "},
 		{name: "expired", cert: made{name: "d", key: key, from: hour.Add(-48 * time.Hour), to: hour.Add(-2 * time.Hour)}.make(t), trust: true, want: "expired on"},
@@ -240,6 +243,7 @@ func TestServerCertificates(t *testing.T) {
 	pki := t.TempDir()
 	put(t, pki, trustedCerts, "root.der", root.cert.Raw)
 	put(t, pki, trustedCRL, "root.crl", root.crl(t, hour, revoked))
+	put(t, pki, issuersCRL, "middle.crl", middle.crl(t, hour))
 	var servers []secureServer
 	for _, s := range list {
 		if s.key == nil {
@@ -248,7 +252,14 @@ func TestServerCertificates(t *testing.T) {
 		if s.trust {
 			put(t, pki, trustedCerts, s.name, s.cert.Raw)
 		}
-		servers = append(servers, pemPair(t, s.cert, s.key))
+		server := pemPair(t, s.cert, s.key)
+		if s.sent != nil {
+			chain := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.cert.Raw}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.sent.Raw})...)
+			if err := os.WriteFile(server.Certificate, chain, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		servers = append(servers, server)
 	}
 	at := secureServers(t, servers)
 	opts := Options{Own: NewOwn(OwnOptions{Dir: pki}), Trust: NewTrustList(pki, TrustOptions{}), Recheck: 50 * time.Millisecond}
