@@ -113,6 +113,12 @@ func dialTLS(ctx context.Context, dial func(ctx context.Context, network, addr s
 	}
 	c := tls.Client(nc, &tls.Config{
 		MinVersion: tls.VersionTLS12,
+		// Of TLS 1.2: forward secrecy and authenticated encryption only.
+		CipherSuites: []uint16{
+			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+			tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		},
 		ServerName: name,
 		RootCAs:    id.roots,
 		// Given by a function, the certificate is sent whatever issuers the

@@ -91,6 +91,9 @@ func TestTLSRefusals(t *testing.T) {
 		}, want: "see that it trusts who issued tls_cert"},
 		"client expired by the server's clock": {config: func(c *tls.Config) { c.Time = func() time.Time { return time.Now().Add(30 * 24 * time.Hour) } }, want: "that this has not expired"},
 		"TLS 1.1":                              {config: func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }, want: "TLS 1.2 or later"},
+		"no suite in common": {config: func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+		}, want: "the server refuses"},
 		"a role that may not read": {client: func() map[string]string {
 			return ca.client(t, func(c *x509.Certificate) { c.ExtraExtensions = roleExtension(utf8String("guest")) })
 		}, want: `let the server's role "guest" read here`},
