@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/drivers/profile"
 )
 
 // address is where a device is found, and how one gets there.
@@ -52,17 +53,17 @@ func (a address) framing() framing {
 
 // optionsOf lists the options of devices by their scheme.
 func optionsOf(dev drivers.Device) []string {
-	scheme := ""
+	scheme, both := "", []string{profile.OptionBase, profile.OptionOrder}
 	if dev.URL != nil {
 		scheme = dev.URL.Scheme
 	}
 	switch scheme {
 	case schemeRTU:
-		return []string{optBaud, optParity, optStopBits}
+		return append(both, optBaud, optParity, optStopBits)
 	case schemeTLS:
-		return []string{optConnections, optPipeline, optTLSCert, optTLSKey, optTLSCA, optTLSName}
+		return append(both, optConnections, optPipeline, optTLSCert, optTLSKey, optTLSCA, optTLSName)
 	}
-	return []string{optConnections, optPipeline}
+	return append(both, optConnections, optPipeline)
 }
 
 // target takes a device's URL apart.

@@ -57,6 +57,14 @@ type Driver struct {
 	gateways map[string]*gateway // by scheme and address
 	sweeper  *sweeper            // while there are gateways
 	plans    map[*profile.Profile][]groupPlan
+	adapted  map[adaptation]*profile.Profile
+}
+
+// adaptation is what makes a profile that of a device with another base or
+// order.
+type adaptation struct {
+	profile     *profile.Profile
+	base, order string
 }
 
 // New returns a driver. Close it after its sessions.
@@ -76,7 +84,7 @@ func New(opts Options) *Driver {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Driver{opts: opts, gateways: make(map[string]*gateway), plans: make(map[*profile.Profile][]groupPlan)}
+	return &Driver{opts: opts, gateways: make(map[string]*gateway), plans: make(map[*profile.Profile][]groupPlan), adapted: make(map[adaptation]*profile.Profile)}
 }
 
 // Name implements drivers.Driver.
@@ -95,7 +103,13 @@ func (d *Driver) Check(dev drivers.Device) error {
 	if dev.Mode == drivers.Subscribe {
 		err = errors.Join(err, fmt.Errorf("device %s: Modbus has no subscriptions; remove mode or set it to poll", dev.ID))
 	}
-	return errors.Join(err, targetErr, optsErr)
+	var adaptErr error
+	if err == nil {
+		if _, adaptErr = dev.Profile.Adapted(dev.Options); adaptErr != nil {
+			adaptErr = fmt.Errorf("device %s: %w", dev.ID, adaptErr)
+		}
+	}
+	return errors.Join(err, targetErr, optsErr, adaptErr)
 }
 
 // Share implements drivers.Sharer: units behind one gateway share it.
@@ -133,12 +147,32 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 	if g.opts != opts {
 		return nil, opts.differ(dev, t, g.opts)
 	}
+	if dev.Profile, err = d.adapt(dev); err != nil {
+		return nil, err
+	}
 	s, err := newSession(d, g, dev, t)
 	if err != nil {
 		return nil, err
 	}
 	g.join(t.unit)
 	return s, nil
+}
+
+// adapt returns the profile as the device's options change it, the same one
+// for devices of the same options; d.mu is held.
+func (d *Driver) adapt(dev drivers.Device) (*profile.Profile, error) {
+	key := adaptation{dev.Profile, dev.Options[profile.OptionBase], dev.Options[profile.OptionOrder]}
+	p := d.adapted[key]
+	if p == nil {
+		var err error
+		if p, err = dev.Profile.Adapted(dev.Options); err != nil {
+			return nil, fmt.Errorf("device %s: %w", dev.ID, err)
+		}
+		if p != dev.Profile {
+			d.adapted[key] = p
+		}
+	}
+	return p, nil
 }
 
 // plan returns the read plans of a profile; d.mu is held.
@@ -192,6 +226,7 @@ func (d *Driver) release(key string, g *gateway, unit byte) {
 	d.sweeper.remove(g)
 	if len(d.gateways) == 0 {
 		clear(d.plans)
+		clear(d.adapted)
 	}
 	var idle *sweeper
 	if len(d.gateways) == 0 {
