@@ -88,7 +88,7 @@ func (p *Poller) compare(devices []drivers.Device) (*revision, error) {
 		dev := &devices[i]
 		before := old[dev.ID]
 		delete(old, dev.ID)
-		if before != nil && same(&before.dev, dev, equal) {
+		if before != nil && !before.lost() && same(&before.dev, dev, equal) {
 			rev.fleet = append(rev.fleet, before)
 			continue
 		}
@@ -339,5 +339,16 @@ func (u *unopened) Read(_ context.Context, group int) ([]meter.Reading, error) {
 	return u.dev.Failed(group, time.Now().UTC(), meter.CommFailure, err.Error()), err
 }
 
+// Subscribe implements drivers.Subscriber.
+func (u *unopened) Subscribe(context.Context, func([]meter.Reading)) error {
+	return fmt.Errorf("%w; apply the devices again", u.err)
+}
+
 // Close implements drivers.Session.
 func (u *unopened) Close() error { return nil }
+
+// lost reports whether d could not be given a session again.
+func (d *device) lost() bool {
+	_, lost := d.opened().(*unopened)
+	return lost
+}

@@ -176,6 +176,44 @@ func TestApplyRefuses(t *testing.T) {
 	}
 }
 
+// TestApplyCannotGoBack refuses a change and then the sessions that were there
+// before: the device says so, others go on, and the next change mends it.
+func TestApplyCannotGoBack(t *testing.T) {
+	f, c := newStarterDriver(), new(collector)
+	single := fakeDevice("", "", 0).Profile
+	a, b := starterDevice("a", 200*time.Millisecond, single), starterDevice("b", 200*time.Millisecond, single)
+	poller, stop := running(t, Config{Devices: []drivers.Device{a, b}, Drivers: drivers.NewRegistry(f), Sink: c.sink})
+	time.Sleep(250 * time.Millisecond)
+	moved := b
+	moved.URL = &url.URL{Scheme: "starter", Host: "elsewhere"}
+	f.mu.Lock()
+	f.refuse = true
+	f.mu.Unlock()
+	if _, err := poller.Apply([]drivers.Device{a, moved}); !errors.Is(err, errBroken) {
+		t.Errorf("a change without a session: %v", err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if st := poller.Status(); st[0].State != OK || st[1].State != Failing || !strings.Contains(st[1].LastError, "apply the devices again") {
+		t.Errorf("%+v", st)
+	}
+	f.mu.Lock()
+	f.refuse = false
+	f.mu.Unlock()
+	if change, err := poller.Apply([]drivers.Device{a, b}); err != nil || change != (Change{Changed: 1, Kept: 1}) {
+		t.Errorf("%+v, %v", change, err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if st := poller.Status()[1]; st.State != OK {
+		t.Errorf("%+v", st)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if f.sessions != 0 {
+		t.Errorf("%d sessions left", f.sessions)
+	}
+}
+
 // TestApplyKeepsPhase changes a ratio: the device keeps its counts and turns.
 func TestApplyKeepsPhase(t *testing.T) {
 	f, c := newStarterDriver(), new(collector)

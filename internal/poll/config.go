@@ -80,7 +80,12 @@ func (c *Config) check() error {
 	return checkDevices(c.Devices, c.Drivers)
 }
 
-// checkDevices validates devices against each other and by their drivers.
+// Check validates devices against each other and by their drivers, as New and
+// Apply do. It touches no network.
+func Check(devices []drivers.Device, registry *drivers.Registry) error {
+	return checkDevices(devices, registry)
+}
+
 func checkDevices(devices []drivers.Device, registry *drivers.Registry) error {
 	var list []error
 	seen := make(map[string]bool, len(devices))

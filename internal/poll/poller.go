@@ -192,17 +192,15 @@ func (p *Poller) wake(ctx context.Context) {
 // known are tried a few at a time: a fleet that starts, or comes back after
 // its network was down, is no storm.
 func (p *Poller) give(list []due) {
-	tries := p.cfg.Ramp
-	for n := 0; n < len(p.ramp) && tries > 0; n++ {
-		r := p.ramp[n].reader
-		r.ramped = false
-		p.turn(p.ramp[n])
-		tries--
-		if n+1 == len(p.ramp) || tries == 0 {
-			p.ramp = append(p.ramp[:0], p.ramp[n+1:]...)
-			break
-		}
+	n := min(p.cfg.Ramp, len(p.ramp))
+	for _, t := range p.ramp[:n] {
+		t.reader.ramped = false
+		p.turn(t)
 	}
+	left := copy(p.ramp, p.ramp[n:])
+	clear(p.ramp[left:])
+	p.ramp = p.ramp[:left]
+	tries := p.cfg.Ramp - n
 	for _, turn := range list {
 		r := turn.reader
 		if r.ramped {

@@ -45,6 +45,7 @@ type starterDriver struct {
 	reads    map[string]int  // by device and group
 	doubled  int             // reads of one session at once
 	sessions int
+	refuse   bool // no further session
 	parallel int
 	shared   string
 }
@@ -65,11 +66,11 @@ func (f *starterDriver) Share(d drivers.Device) drivers.Sharing {
 }
 
 func (f *starterDriver) Session(d drivers.Device) (drivers.Session, error) {
-	if d.URL.Host == "broken" {
-		return nil, errBroken
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if d.URL.Host == "broken" || f.refuse {
+		return nil, errBroken
+	}
 	f.sessions++
 	return &starterSession{f: f, dev: d, closed: make(chan struct{})}, nil
 }
