@@ -33,7 +33,7 @@ type Config struct {
 	FlushEvery  time.Duration // readings wait so long for company; 100 ms where zero
 	BatchSize   int           // or until so many are there; 2,048 where zero
 	MaxBuffered int           // readings waiting for the sink before reading stops; 100,000 where zero
-	Grace       time.Duration // for the last readings after Run's context ended; 700 ms where zero
+	Grace       time.Duration // for the last reads and readings after Run's context ended; 700 ms where zero
 
 	Quality  Quality  // when values are doubted
 	Backfill Backfill // what is asked of histories after an outage

@@ -105,3 +105,29 @@ func TestEndWithStuckDevice(t *testing.T) {
 		t.Errorf("the end made %d readings of a device of which nothing is known", n)
 	}
 }
+
+// TestSlowEndLosesNothing ends with a device that takes longer to close than
+// the grace, beside a sink that takes nothing before.
+func TestSlowEndLosesNothing(t *testing.T) {
+	f, c := newFakeDriver(), new(collector)
+	f.read["dA"] = func(ctx context.Context) error {
+		<-ctx.Done()
+		time.Sleep(500 * time.Millisecond)
+		return ctx.Err()
+	}
+	var ending atomic.Bool
+	c.fail = func() error {
+		if !ending.Load() {
+			return errors.New("not yet")
+		}
+		return nil
+	}
+	time.AfterFunc(900*time.Millisecond, func() { ending.Store(true) })
+	_, _, err := run(t, Config{Devices: fleet(3), Drivers: drivers.NewRegistry(f), Sink: c.sink, Grace: 300 * time.Millisecond}, 500*time.Millisecond)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, id := range []string{"dB", "dC"} {
+		checkSequence(t, id, c.byDevice()[id], f.reads[id])
+	}
+}

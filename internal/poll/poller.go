@@ -67,8 +67,9 @@ func New(cfg Config) (*Poller, error) {
 func (p *Poller) devices() []*device { return *p.fleet.Load() }
 
 // Run polls until ctx ends, then delivers what was read, closes the sessions
-// and returns. It returns within Config.Grace plus the time the drivers need
-// to notice the end. The error tells of readings that could not be delivered.
+// and returns. Reads under way have half of Config.Grace to come home, and the
+// sink has all of it for what it has not taken; add the time that the drivers
+// need to notice the end. The error tells of readings that could not be delivered.
 func (p *Poller) Run(ctx context.Context) error {
 	if p.ran.Swap(true) {
 		return errors.New("poll: Run was called twice; make a new Poller")
@@ -87,9 +88,9 @@ func (p *Poller) Run(ctx context.Context) error {
 		left = p.out.run(sending)
 	}()
 	<-ctx.Done()
+	closed := p.end()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Grace)
 	defer cancel()
-	closed := p.end(grace)
 	stopSending()
 	<-sent
 	return errors.Join(p.out.finish(grace, left), closed)
@@ -110,17 +111,19 @@ func (p *Poller) begun(ctx context.Context) {
 }
 
 // end lets reads under way come home, for half of the grace, and closes the
-// sessions.
-func (p *Poller) end(grace context.Context) error {
+// sessions, which ends those that are left.
+func (p *Poller) end() error {
 	p.applying.Lock()
 	defer p.applying.Unlock()
 	fleet := p.devices()
-	soon, cancel := context.WithTimeout(grace, p.cfg.Grace/2)
+	home, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), p.cfg.Grace/2)
 	defer cancel()
 	under := stopAll(fleet)
-	awaitAll(soon, under)
+	awaitAll(home, under)
 	err := closeAll(fleet)
-	awaitAll(grace, under)
+	ended, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), p.cfg.Grace/2)
+	defer cancel()
+	awaitAll(ended, under)
 	p.workers.Wait()
 	return err
 }
