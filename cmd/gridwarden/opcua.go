@@ -68,3 +68,12 @@ func (f *pkiFlags) load() (*config.Config, error) {
 	}
 	return cfg, err
 }
+
+// noSecret refuses a password on the command line, where every user of the
+// machine can read it.
+func noSecret(options map[string]string) error {
+	if options["password"] != "" {
+		return errors.New("--option password would show it to everybody on this machine; give --option password_file=FILE or password_env=NAME")
+	}
+	return nil
+}

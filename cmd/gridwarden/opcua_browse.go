@@ -82,6 +82,9 @@ func (f *browseFlags) run(ctx context.Context, out, progress io.Writer, address 
 	if err != nil || u.Scheme != "opc.tcp" || u.Hostname() == "" {
 		return badInput{fmt.Errorf("%q is no OPC UA address; write it as opc.tcp://host:4840/path", address)}
 	}
+	if err := noSecret(f.options); err != nil {
+		return badInput{err}
+	}
 	folder, err := f.folder()
 	if err != nil {
 		return badInput{err}

@@ -69,6 +69,14 @@ func TestOPCUATrust(t *testing.T) {
 	step(exitFailed, "neither a certificate nor a revocation list", "trust", "list", "-c", file)
 }
 
+// TestNoSecretInArguments keeps passwords out of the list of processes.
+func TestNoSecretInArguments(t *testing.T) {
+	code, _, stderr := gridwarden(t, "opcua", "browse", "opc.tcp://127.0.0.1:1", "--option", "user=reader", "--option", "password=s3cret")
+	if code != exitUsage || !strings.Contains(stderr, "password_file") || strings.Contains(stderr, "s3cret") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}
+
 // TestOPCUACert makes our certificate, keeps it, warns of its end and renews it.
 func TestOPCUACert(t *testing.T) {
 	dir := t.TempDir()
