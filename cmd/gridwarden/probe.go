@@ -33,18 +33,40 @@ type probeFlags struct {
 	options  map[string]string
 	json     bool
 	list     bool
+	all      bool
+	requests int
+	pause    time.Duration
+	between  time.Duration
 }
 
 func newProbe() *cobra.Command {
 	var f probeFlags
 	cmd := &cobra.Command{
-		Use:   "probe URL --profile NAME",
-		Short: "Read one device once and show what it says",
-		Long: `Reads every point of a profile from one device once, and shows value, unit,
-quality and the native code as it came. Nothing is stored and nothing is written
-to the device.`,
+		Use:   "probe URL [--profile NAME]",
+		Short: "Read one device once and show what it says, or find its profile",
+		Long: `With --profile: reads every point of the profile from one device once, and
+shows value, unit, quality and the native code as it came.
+
+Without, for Modbus: finds out which profile fits. The registers that the
+profiles know are read, each block once, at most --requests of them with a pause
+between two; refused requests are evidence too. Each profile, as it is written
+and in the other orders of words, is held against the answers: what the device
+says of itself counts most, then whether the values are physically possible
+together (voltage near a nominal, 45 to 65 Hz, power factor up to 1, apparent
+power no less than active and reactive power make, phases that make up the
+whole, power that voltage and current allow, energy that does not fall between
+two reads). The checks of each candidate are shown with their points. Where
+nothing fits the command says so and exits with 1.
+
+A proposal other than a profile as it is written names the options that the
+device needs in the configuration: order, and base for SunSpec models. Nothing
+is stored and nothing is written to the device.`,
 		Example: `  gridwarden probe --list
+  gridwarden probe modbus://192.0.2.10:502/1
+  gridwarden probe modbus://192.0.2.10:502/1 --all --pause 200ms
+  gridwarden probe modbus+rtu+tcp://192.0.2.11:4001/7 --profiles ./profiles --json
   gridwarden probe modbus://192.0.2.10:502/1 --profile eastron-sdm630
+  gridwarden probe modbus://192.0.2.10:502/1 --profile sunspec-203 --option base=40070
   gridwarden probe opc.tcp://192.0.2.20:4840 --profile my-server --profiles ./profiles --option node=T-1041
   gridwarden probe modbus+rtu+tcp://192.0.2.11:4001/7 --profile acrel-adl3000-e --json`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -69,15 +91,22 @@ to the device.`,
 			if err != nil {
 				return badInput{err}
 			}
-			return probe(cmd.Context(), cmd.OutOrStdout(), d, f.json)
+			if f.profile == "" {
+				return f.find(cmd, d, profiles)
+			}
+			return readOnce(cmd.Context(), cmd.OutOrStdout(), d, f.json)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.profile, "profile", "", "device profile; see --list")
+	flags.StringVar(&f.profile, "profile", "", "device profile; see --list (default: find it)")
 	flags.StringVar(&f.profiles, "profiles", "", "folder of further profiles")
 	flags.DurationVar(&f.timeout, "timeout", 3*time.Second, "of one request")
 	flags.StringToStringVar(&f.options, "option", nil, "driver option as name=value; may be repeated")
 	flags.BoolVar(&f.json, "json", false, "print one JSON document")
+	flags.BoolVar(&f.all, "all", false, "without --profile: show the checks of every candidate")
+	flags.IntVar(&f.requests, "requests", 150, "without --profile: at most so many requests")
+	flags.DurationVar(&f.pause, "pause", 20*time.Millisecond, "without --profile: between two requests")
+	flags.DurationVar(&f.between, "between", 3*time.Second, "without --profile: the two reads of energies")
 	flags.BoolVar(&f.list, "list", false, "list the profiles and stop")
 	return cmd
 }
@@ -87,17 +116,22 @@ func (f *probeFlags) device(address string, profiles map[string]*profile.Profile
 	if err != nil || u.Scheme == "" {
 		return drivers.Device{}, fmt.Errorf("%q is not a device address; write it as modbus://host:502/unit or opc.tcp://host:4840", address)
 	}
+	if err := noSecret(f.options); err != nil {
+		return drivers.Device{}, err
+	}
+	d := drivers.Device{
+		ID: "probe", MeterID: "probe", URL: u, Mode: drivers.Poll,
+		Interval: time.Minute, Timeout: f.timeout, Options: f.options,
+	}
 	if f.profile == "" {
-		return drivers.Device{}, errors.New("a profile is needed; `gridwarden probe --list` names them")
+		return d, nil
 	}
 	p := profiles[f.profile]
 	if p == nil {
-		return drivers.Device{}, fmt.Errorf("no profile %q; `gridwarden probe --list` names them, and --profiles adds a folder of your own", f.profile)
+		return d, fmt.Errorf("no profile %q; `gridwarden probe --list` names them, and --profiles adds a folder of your own", f.profile)
 	}
-	return drivers.Device{
-		ID: "probe", MeterID: "probe", URL: u, Profile: p, Mode: drivers.Poll,
-		Interval: time.Minute, Timeout: f.timeout, Options: f.options,
-	}, nil
+	d.Profile = p
+	return d, nil
 }
 
 func listProfiles(w io.Writer, profiles map[string]*profile.Profile) error {
@@ -137,7 +171,7 @@ type probed struct {
 	Detail   string         `json:"detail,omitempty"`
 }
 
-func probe(ctx context.Context, w io.Writer, d drivers.Device, asJSON bool) (err error) {
+func readOnce(ctx context.Context, w io.Writer, d drivers.Device, asJSON bool) (err error) {
 	linked := linkDrivers(nil, nil)
 	defer func() { err = errors.Join(err, linked.Close()) }()
 	driver, err := linked.For(d.URL)
@@ -152,7 +186,12 @@ func probe(ctx context.Context, w io.Writer, d drivers.Device, asJSON bool) (err
 		return fmt.Errorf("probe: %w", err)
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
-	readings, readErr := session.Read(ctx, 0)
+	var readings []meter.Reading
+	var readErr error
+	for group := range d.Profile.Groups() {
+		list, err := session.Read(ctx, group)
+		readings, readErr = append(readings, slices.Clone(list)...), errors.Join(readErr, err)
+	}
 	rows := make([]probed, len(readings))
 	for i, r := range readings {
 		rows[i] = probed{

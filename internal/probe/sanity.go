@@ -139,7 +139,7 @@ func (c *Candidate) energies() {
 	// At three times the power that it shows, or 1 kW, no meter is this old.
 	const mostYears = 50
 	years := worst / (3*max(math.Abs(c.good[meter.ActivePower]), math.Abs(c.good[meter.ApparentPower])) + 1) / 8766
-	c.add("energy", worst < 1e9 && years <= mostYears, 3, 15, "the largest register is %s kWh or kvarh, of %s years at three times the power shown", number(worst), number(years))
+	c.add("energy", worst < 1e9 && years <= mostYears, 3, 15, "the largest register is %s kWh or kvarh, of %.1f years at three times the power shown", number(worst), years)
 }
 
 // rising checks cumulative registers against what they show a while later.

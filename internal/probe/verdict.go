@@ -83,11 +83,14 @@ func (r *Report) conclude() {
 	}
 	best := r.Candidates[0]
 	r.compare(best)
+	others := append(slices.Clone(r.Equivalent), r.Rivals...)
 	switch {
+	case best.Verdict == Weak && len(others) > 0:
+		r.Conclusion = fmt.Sprintf("Nothing fits well. %s is the nearest, and no better than %s; take one only if its values agree with the device's display.", best.Name(), join(others))
+	case best.Verdict == Weak:
+		r.Conclusion = fmt.Sprintf("Nothing fits well. %s is the nearest; take it only if its values agree with the device's display.", best.Name())
 	case len(r.Rivals) > 0:
 		r.Conclusion = fmt.Sprintf("The result is ambiguous: %s is no better than %s. Compare the values with the device's display before you take one.", best.Name(), join(r.Rivals))
-	case best.Verdict == Weak:
-		r.Conclusion = fmt.Sprintf("Nothing fits well. %s is the nearest; take it only if the values agree with the device's display.", best.Name())
 	case len(r.Equivalent) > 0:
 		r.Proposal = best
 		r.Conclusion = fmt.Sprintf("%s fits. %s would read the same values here; take the one that names your device.", best.Name(), join(r.Equivalent))
