@@ -35,7 +35,7 @@ func (d *Device) fill() []fieldProblem {
 		d.MeterID = d.ID
 	}
 	if u, err := url.Parse(d.URL); err != nil || u.Scheme == "" {
-		bad("url", "%q is not a device address; write it as modbus://host:502/unit or opc.tcp://host:4840", d.URL)
+		bad("url", "%q is not a device address; write it as modbus://host:502/unit or opc.tcp://host:4840", withoutSecret(d.URL))
 	}
 	if d.Profile == "" {
 		bad("profile", "a device needs a profile; `gridwarden probe --help` tells how to find the right one")
@@ -62,6 +62,19 @@ func (d *Device) fill() []fieldProblem {
 		bad("mode", "%q; give poll or subscribe", d.Mode)
 	}
 	return out
+}
+
+// withoutSecret leaves user and password out of an address that is shown.
+func withoutSecret(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return address
+	}
+	scheme, _, found := strings.Cut(address[:at], "://")
+	if !found {
+		return "…" + address[at:]
+	}
+	return scheme + "://…" + address[at:]
 }
 
 // fileOptions are the drivers' options that name files.

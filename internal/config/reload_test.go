@@ -75,3 +75,15 @@ func TestAt(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestNoPasswordInMessages: an address that cannot be read may hold one.
+func TestNoPasswordInMessages(t *testing.T) {
+	for _, address := range []string{"opc.tcp://user:se%zzcret@h:4840", "user:secret@h", "://secret@h"} {
+		d := Device{ID: "A", URL: address, Profile: "p"}
+		for _, p := range d.fill() {
+			if strings.Contains(p.message, "cret") {
+				t.Errorf("%s", p.message)
+			}
+		}
+	}
+}

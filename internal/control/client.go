@@ -24,9 +24,15 @@ const (
 var (
 	// ErrNotRunning is returned where no program serves the data folder.
 	ErrNotRunning = errors.New("no gridwarden runs with this data folder")
-	// ErrNoDevice is returned for a device that the program does not have.
+	// ErrNoDevice is said of a device that the program does not have.
 	ErrNoDevice = errors.New("no such device")
 )
+
+// noDeviceError is ErrNoDevice in the program's words.
+type noDeviceError struct{ error }
+
+// Is makes it ErrNoDevice.
+func (noDeviceError) Is(target error) bool { return target == ErrNoDevice }
 
 // Client asks the program that runs with a data folder.
 type Client struct {
@@ -62,7 +68,7 @@ func (c *Client) Device(ctx context.Context, id string) (*Detail, error) {
 	var d Detail
 	status, err := c.ask(ctx, http.MethodGet, "/devices/"+url.PathEscape(id), &d)
 	if status == http.StatusNotFound {
-		return nil, fmt.Errorf("%w: %w", ErrNoDevice, err)
+		return nil, noDeviceError{err}
 	}
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/grid"
+	"github.com/gridwarden/gridwarden/internal/poll"
 )
 
 // Profiles loads the shipped device profiles and those of further folders; a
@@ -80,27 +81,22 @@ func configuredDevices(cfg *config.Config) ([]config.Device, error) {
 		devices = append(devices, more...)
 	}
 	first := make(map[string]string, len(devices))
-	for i := range devices {
-		d := &devices[i]
-		if other, twice := first[d.ID]; twice && other != d.At {
+	once := devices[:0]
+	for _, d := range devices {
+		if other, twice := first[d.ID]; twice {
 			problems = append(problems, placed(d.At, fmt.Errorf("device %s stands at %s already; give each device an id of its own", d.ID, other)))
+			continue
 		}
 		first[d.ID] = d.At
+		once = append(once, d)
 	}
-	return devices, errors.Join(problems...)
+	return once, errors.Join(problems...)
 }
 
 // placed says where in a file a problem is, where that is known.
 func placed(at string, err error) error {
 	if at == "" {
 		return err
-	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each of joined errors gets a line and its place
-		var list []error
-		for _, one := range many.Unwrap() {
-			list = append(list, placed(at, one))
-		}
-		return errors.Join(list...)
 	}
 	return fmt.Errorf("%s: %w", at, err)
 }
@@ -113,8 +109,31 @@ func loadDevices(cfg *config.Config, linked *drivers.Registry, network *grid.Net
 	if badProfiles != nil {
 		return nil, 0, errors.Join(err, badProfiles)
 	}
-	devices, bad := resolveDevices(configured, profiles, linked, network)
-	return devices, len(profiles), errors.Join(err, bad)
+	devices, bad := resolveDevices(configured, profiles, network)
+	wrong := poll.Check(devices, linked)
+	return devices, len(profiles), errors.Join(err, bad, located(wrong, configured))
+}
+
+// located says of each line of an error that begins with a device where that
+// device stands.
+func located(err error, devices []config.Device) error {
+	if err == nil {
+		return nil
+	}
+	at := make(map[string]string, len(devices))
+	for i := range devices {
+		at[devices[i].ID] = devices[i].At
+	}
+	lines := problemLines(err)
+	for i, line := range lines {
+		rest, ofDevice := strings.CutPrefix(line, "device ")
+		for end := 0; ofDevice && end < len(rest); end++ {
+			if place := at[rest[:end]]; place != "" && strings.ContainsRune(": ", rune(rest[end])) {
+				lines[i], ofDevice = place+": "+line, false
+			}
+		}
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // ratiosOf lists the ratios of the usage points that a meter has served, by
@@ -129,15 +148,15 @@ func ratiosOf(network *grid.Network, meterID string) []drivers.Ratio {
 }
 
 // resolveDevices turns configured devices into drivers' devices: with profile,
-// address, and the factor from secondary to primary values of the meter's
-// usage point.
-func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, registry *drivers.Registry, network *grid.Network) ([]drivers.Device, error) {
+// address, and the factors from secondary to primary values of the meter's
+// usage points.
+func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, network *grid.Network) ([]drivers.Device, error) {
 	out := make([]drivers.Device, 0, len(list))
 	var problems []error
 	for _, c := range list {
 		u, err := url.Parse(c.URL)
 		if err != nil {
-			problems = append(problems, placed(c.At, fmt.Errorf("device %s: %q is not an address: %w", c.ID, c.URL, err)))
+			problems = append(problems, placed(c.At, fmt.Errorf("device %s: its url is no address; write it as modbus://host:502/unit or opc.tcp://host:4840", c.ID)))
 			continue
 		}
 		p := profiles[c.Profile]
@@ -152,7 +171,7 @@ func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, 
 		if network != nil {
 			d.Ratios = ratiosOf(network, c.MeterID)
 		}
-		if err := checkDevice(&d, registry); err != nil {
+		if err := checkGroups(&d); err != nil {
 			problems = append(problems, placed(c.At, err))
 			continue
 		}
@@ -161,14 +180,8 @@ func resolveDevices(list []config.Device, profiles map[string]*profile.Profile, 
 	return out, errors.Join(problems...)
 }
 
-func checkDevice(d *drivers.Device, registry *drivers.Registry) error {
-	driver, err := registry.For(d.URL)
-	if err != nil {
-		return fmt.Errorf("device %s: %w", d.ID, err)
-	}
-	if err := driver.Check(*d); err != nil {
-		return err //nolint:wrapcheck // it names the device
-	}
+// checkGroups wants the groups that have intervals to be the profile's.
+func checkGroups(d *drivers.Device) error {
 	known := make(map[string]bool)
 	for _, g := range d.Profile.Groups() {
 		known[g.Name] = g.Name != ""
