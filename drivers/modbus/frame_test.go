@@ -68,6 +68,7 @@ func transports(t *testing.T) map[string]struct {
 func TestNothingButReadsLeavesALink(t *testing.T) {
 	for scheme, at := range transports(t) {
 		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
 			d := New(Options{Timeout: 150 * time.Millisecond, MinBackoff: time.Millisecond, MaxBackoff: 10 * time.Millisecond})
 			s := session1(t, d, at.dev).(*session)
 			read := func() {
@@ -91,7 +92,7 @@ func TestNothingButReadsLeavesALink(t *testing.T) {
 			}
 			read()
 			at.villain.friendly.Store(false)
-			for range 6 {
+			for range 4 {
 				read()
 			}
 			at.villain.friendly.Store(true)

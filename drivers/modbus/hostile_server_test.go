@@ -114,14 +114,9 @@ func (v *villain) serve(c io.ReadWriteCloser) {
 // inspect holds every byte that comes in to the one thing that may come: a
 // request of function 1 to 4.
 func (v *villain) inspect(q []byte) {
-	pdu, fine := q, true
-	if v.framing == mbap {
-		fine = binary.BigEndian.Uint32(q[2:]) == 6
-		pdu = q[headerSize:]
-	} else {
-		pdu = q[1:6]
-		fine = string(withCRC(append([]byte{}, q[:6]...))) == string(q)
-	}
+	_, pdu := v.pdu(q)
+	fine := v.framing == mbap && binary.BigEndian.Uint32(q[2:]) == 6 ||
+		v.framing == rtu && string(withCRC(append([]byte{}, q[:6]...))) == string(q)
 	count := binary.BigEndian.Uint16(pdu[3:])
 	most := uint16(125)
 	if pdu[0] <= 2 {

@@ -83,7 +83,11 @@ func openSerial(name string, s serialSettings) (_ *serialPort, err error) {
 func (p *serialPort) configure(name string, s serialSettings) error {
 	var made *unix.Termios
 	get := func(to **unix.Termios) error {
-		return control(p.File, func(fd int) (err error) { *to, err = unix.IoctlGetTermios(fd, unix.TCGETS); return err })
+		return control(p.File, func(fd int) error {
+			termios, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+			*to = termios
+			return os.NewSyscallError("read the settings", err)
+		})
 	}
 	if err := get(&p.before); err != nil {
 		return err
@@ -98,9 +102,9 @@ func (p *serialPort) configure(name string, s serialSettings) error {
 	made.Cc[unix.VMIN] = 1
 	return control(p.File, func(fd int) error {
 		if err := unix.IoctlSetTermios(fd, unix.TCSETS, made); err != nil {
-			return err //nolint:wrapcheck // openSerial wraps it
+			return os.NewSyscallError("make the settings", err)
 		}
-		return unix.IoctlSetInt(fd, unix.TIOCEXCL, 0)
+		return os.NewSyscallError("exclusive use", unix.IoctlSetInt(fd, unix.TIOCEXCL, 0))
 	})
 }
 
