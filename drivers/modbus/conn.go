@@ -4,27 +4,21 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
-// conn is one TCP connection to a gateway, plain or TLS. Several requests may
-// be under way on it; each answer goes to the call of its transaction id. A
-// goroutine of its own receives, parks in the network poller meanwhile, and
-// runs the calls' continuations; sending never blocks.
+// conn is one connection to a gateway that carries MBAP frames. Several
+// requests may be under way on it; each answer goes to the call of its
+// transaction id. Whatever carries the bytes hands them to take, on one
+// goroutine at a time, and there the calls' continuations run.
 type conn struct {
-	nc      net.Conn
-	raw     syscall.RawConn                             // nil where the connection is no file: TLS
+	carrier carrier
 	deliver func(cl *call, frame []byte, err error)     // of answers, and of errors of single calls
 	broken  func(c *conn, calls []*call, because error) // once, with the calls that were under way
-	ended   chan struct{}                               // closed when the receiver has ended and broken has returned
-	failed  chan struct{}                               // closed by the first fail
-	outbox  chan []byte                                 // to the sender of a TLS connection
-	sender  sync.WaitGroup
+	ended   chan struct{}                               // closed when all that is over
 
 	mu      sync.Mutex
 	pending []*call
@@ -32,12 +26,7 @@ type conn struct {
 	err     error  // set once, when the connection can no longer be used
 	dead    atomic.Bool
 	stale   uint64 // answers dropped because nobody waits for them
-
-	// Of the sender, under mu.
 	out     []byte
-	written int
-	sendErr error
-	send    func(fd uintptr) bool
 
 	// Of the receiver.
 	buf     [maxFrame]byte
@@ -45,27 +34,27 @@ type conn struct {
 	partial atomic.Bool // have is not zero
 }
 
-// maxUnsent is how many requests may wait for a TLS connection to take them.
-const maxUnsent = 64
+// carrier moves the bytes of a conn.
+type carrier interface {
+	// send sends a frame without waiting. The frame may change afterwards.
+	send(frame []byte) error
+	// shut ends the connection; the conn is told by end. It may be called
+	// from within take.
+	shut()
+}
 
-// newConn starts a connection. deliver is called for every answer; broken is
-// called once when the connection has ended, for whatever reason.
-func newConn(nc net.Conn, deliver func(*call, []byte, error), broken func(*conn, []*call, error)) *conn {
-	c := &conn{nc: nc, deliver: deliver, broken: broken, ended: make(chan struct{}), failed: make(chan struct{})}
-	if file, ok := nc.(syscall.Conn); ok {
-		if raw, err := file.SyscallConn(); err == nil {
-			c.raw = raw
-		}
+// errStuffed says that a dozen bytes could not be sent: the peer has not read
+// for long.
+var errStuffed = errors.New("it takes no more requests")
+
+// newConn makes a connection of nc: by the reactor where nc is a socket of the
+// system, else by goroutines of its own. deliver is called for every answer;
+// broken is called once when the connection has ended, for whatever reason.
+func newConn(nc net.Conn, r *reactor, deliver func(*call, []byte, error), broken func(*conn, []*call, error)) *conn {
+	c := &conn{deliver: deliver, broken: broken, ended: make(chan struct{})}
+	if !r.carry(nc, c) {
+		carryStream(nc, c)
 	}
-	c.send = func(fd uintptr) bool {
-		c.written, c.sendErr = syscall.Write(int(fd), c.out)
-		return true
-	}
-	if c.raw == nil {
-		c.outbox = make(chan []byte, maxUnsent)
-		c.sender.Go(c.sendLoop)
-	}
-	go c.receiveLoop()
 	return c
 }
 
@@ -81,7 +70,7 @@ func (c *conn) start(cl *call) error {
 	c.out = append(c.out[:0], cl.request...)
 	binary.BigEndian.PutUint16(c.out, cl.id)
 	c.pending = append(c.pending, cl)
-	err := c.write()
+	err := c.carrier.send(c.out)
 	if err != nil {
 		c.drop(cl)
 	}
@@ -107,45 +96,6 @@ func (c *conn) freeID() uint16 {
 	}
 }
 
-var errStuffed = errors.New("it takes no more requests")
-
-// write sends c.out without blocking; c.mu is held. A dozen bytes that the
-// system does not take mean that the peer has not read for long.
-func (c *conn) write() error {
-	if c.raw == nil {
-		select {
-		case c.outbox <- append([]byte(nil), c.out...):
-			return nil
-		default:
-			return errStuffed
-		}
-	}
-	if err := c.raw.Write(c.send); err != nil {
-		return err //nolint:wrapcheck // start wraps it
-	}
-	switch {
-	case errors.Is(c.sendErr, syscall.EAGAIN), c.sendErr == nil && c.written < len(c.out):
-		return errStuffed
-	case errors.Is(c.sendErr, syscall.EINTR):
-		return c.write()
-	}
-	return c.sendErr
-}
-
-// sendLoop sends for connections that cannot be written to without blocking.
-func (c *conn) sendLoop() {
-	for {
-		select {
-		case <-c.failed:
-			return
-		case frame := <-c.outbox:
-			if _, err := c.nc.Write(frame); err != nil {
-				c.fail(fmt.Errorf("%w while sending: %w", errClosed, err))
-			}
-		}
-	}
-}
-
 // forget takes a call off the connection: its answer, should it still come,
 // is nobody's. It reports whether the call was there.
 func (c *conn) forget(cl *call) bool {
@@ -167,58 +117,23 @@ func (c *conn) drop(cl *call) bool {
 	return false
 }
 
-// receiveLoop receives until the connection fails, then hands back what was
+// end is called by the carrier when it has ended. It hands back what was
 // under way.
-func (c *conn) receiveLoop() {
-	c.fail(c.receive())
+func (c *conn) end(because error) {
+	c.fail(because)
 	c.mu.Lock()
 	calls, because := c.pending, c.err
 	c.pending = nil
 	c.mu.Unlock()
-	_ = c.nc.Close()
 	c.broken(c, calls, because)
-	c.sender.Wait()
 	close(c.ended)
 }
 
-func (c *conn) receive() error {
-	if c.raw == nil {
-		for {
-			n, err := c.nc.Read(c.buf[c.have:])
-			if stop := c.take(n, err); stop != nil {
-				return stop
-			}
-		}
-	}
-	var stop error
-	err := c.raw.Read(func(fd uintptr) bool {
-		for {
-			room := len(c.buf) - c.have
-			n, err := syscall.Read(int(fd), c.buf[c.have:])
-			switch {
-			case errors.Is(err, syscall.EINTR):
-				continue
-			case errors.Is(err, syscall.EAGAIN):
-				return false
-			case n == 0 && err == nil:
-				err = io.EOF
-			}
-			if stop = c.take(max(n, 0), err); stop != nil {
-				return true
-			}
-			if n < room {
-				// All that was there: asking again would only be told so.
-				return false
-			}
-		}
-	})
-	if stop == nil && err != nil {
-		stop = c.take(0, err)
-	}
-	return stop
-}
+// room is where the next bytes belong.
+func (c *conn) room() []byte { return c.buf[c.have:] }
 
-// take handles n bytes more in the buffer, and the error that came with them.
+// take handles n bytes more in the room, and the error that came with them.
+// Where it returns an error the connection must be ended with it.
 func (c *conn) take(n int, err error) error {
 	split := c.have > 0 && n > 0
 	c.have += n
@@ -302,17 +217,9 @@ func (c *conn) fail(err error) {
 		c.dead.Store(true)
 	}
 	c.mu.Unlock()
-	if !first {
-		return
+	if first {
+		c.carrier.shut()
 	}
-	close(c.failed)
-	if c.raw == nil {
-		_ = c.nc.Close()
-		return
-	}
-	// Closing waits for the receiver, which may be who calls: it is shut down
-	// here and closed there.
-	_ = c.raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
 }
 
 // usable reports whether requests can be sent.

@@ -55,7 +55,7 @@ type Driver struct {
 
 	mu       sync.Mutex
 	gateways map[string]*gateway // by scheme and address
-	sweeper  *sweeper            // while there are gateways
+	engine   *engine             // while there are gateways
 	plans    map[*profile.Profile][]groupPlan
 	adapted  map[adaptation]*profile.Profile
 }
@@ -208,10 +208,11 @@ func (d *Driver) open(t address, opts gatewayOptions) *gateway {
 		g.dial = dial
 	}
 	d.gateways[t.key()] = g
-	if d.sweeper == nil {
-		d.sweeper = newSweeper()
+	if d.engine == nil {
+		d.engine = newEngine()
 	}
-	d.sweeper.add(g)
+	g.engine = d.engine
+	d.engine.sweeper.add(g)
 	return g
 }
 
@@ -223,14 +224,14 @@ func (d *Driver) release(key string, g *gateway, unit byte) {
 		return
 	}
 	delete(d.gateways, key)
-	d.sweeper.remove(g)
+	d.engine.sweeper.remove(g)
 	if len(d.gateways) == 0 {
 		clear(d.plans)
 		clear(d.adapted)
 	}
-	var idle *sweeper
+	var idle *engine
 	if len(d.gateways) == 0 {
-		idle, d.sweeper = d.sweeper, nil
+		idle, d.engine = d.engine, nil
 	}
 	d.mu.Unlock()
 	g.close()
@@ -242,14 +243,14 @@ func (d *Driver) release(key string, g *gateway, unit byte) {
 // Close implements drivers.Driver.
 func (d *Driver) Close() error {
 	d.mu.Lock()
-	open, s := d.gateways, d.sweeper
-	d.gateways, d.sweeper = make(map[string]*gateway), nil
+	open, e := d.gateways, d.engine
+	d.gateways, d.engine = make(map[string]*gateway), nil
 	d.mu.Unlock()
 	for _, g := range open {
 		g.close()
 	}
-	if s != nil {
-		s.close()
+	if e != nil {
+		e.close()
 	}
 	return nil
 }

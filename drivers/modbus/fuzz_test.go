@@ -45,7 +45,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, piece int) {
 		asked := make(chan struct{})
 		delivered := 0
-		c := newConn(&scripted{data: data, piece: max(1, piece%300), from: asked}, func(_ *call, frame []byte, err error) {
+		c := newConn(&scripted{data: data, piece: max(1, piece%300), from: asked}, nil, func(_ *call, frame []byte, err error) {
 			if delivered++; err != nil {
 				return
 			}

@@ -31,7 +31,8 @@ type gateway struct {
 	dial   func(ctx context.Context) (net.Conn, error) // of MBAP connections
 	line   func(ctx context.Context) (link, error)     // of the others; nil where dial is set
 	now    func() time.Time                            // clock of backoffs
-	ctx    context.Context                             // ends with close
+	engine *engine
+	ctx    context.Context // ends with close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	due    atomic.Int64 // when sweep has something to do, Unix nanoseconds; 0 = never
@@ -305,7 +306,7 @@ func (g *gateway) connect(ln *lane) {
 	var refused []*call
 	switch {
 	case err == nil && nc != nil:
-		ln.conn = newConn(nc, g.landed, func(c *conn, calls []*call, because error) { g.broke(ln, c, calls, because) })
+		ln.conn = newConn(nc, g.engine.reactor(), g.landed, func(c *conn, calls []*call, because error) { g.broke(ln, c, calls, because) })
 		g.waiting.markFresh()
 	case err == nil:
 		ln.line = l

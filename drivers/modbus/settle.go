@@ -102,12 +102,15 @@ func (g *gateway) sweep(now time.Time) {
 	g.mu.Lock()
 	g.due.Store(0)
 	var expired []*call
+	under := g.flying // calls that have been given to a connection
 	patience := g.trip.patience(shortestPatience, g.opts.maxBackoff)
 	for _, ln := range g.lanes {
 		if ln.conn == nil {
 			continue
 		}
+		under += ln.late
 		for _, cl := range ln.conn.outstanding() {
+			under--
 			switch age := now.Sub(cl.sent); {
 			case !now.Before(cl.deadline):
 				if ln.conn.forget(cl) {
@@ -124,6 +127,9 @@ func (g *gateway) sweep(now time.Time) {
 			}
 			g.remind(cl.deadline)
 		}
+	}
+	if under > 0 {
+		g.remind(now.Add(shortestPatience)) // some are only just being sent
 	}
 	g.mu.Unlock()
 	for _, cl := range expired {
