@@ -83,7 +83,7 @@ func (f *probeFlags) show(w io.Writer, r *probe.Report) error {
 
 func showCandidate(w io.Writer, c *probe.Candidate, best bool) {
 	fmt.Fprintf(w, "%s: %s, %.0f points (%s)\n", c.Name(), c.Verdict, c.Score, c.Device)
-	if options := c.Options(); best && len(options) > 0 {
+	if options := c.Options; best && len(options) > 0 {
 		fmt.Fprint(w, "  in the configuration: profile: "+c.Profile)
 		for _, key := range slices.Sorted(maps.Keys(options)) {
 			fmt.Fprintf(w, ", options.%s: %s", key, options[key])

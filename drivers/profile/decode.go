@@ -63,16 +63,18 @@ func (c *converter) power(number float64, exponent int) Value {
 }
 
 func (c *converter) check(v float64) Value {
+	// The difference is 0 for every finite number, and for no other.
+	if v-v == 0 && (!c.bounded || v >= c.low && v <= c.high) {
+		return Value{Number: v, Quality: meter.Good}
+	}
 	switch {
 	case math.IsNaN(v):
 		return nothing(meter.Missing, "the device answered not-a-number")
 	case math.IsInf(v, 0):
 		return nothing(meter.Implausible, "the device answered an infinite number")
-	case c.bounded && (v < c.low || v > c.high):
-		return Value{Number: v, Flags: meter.OutOfRange,
-			Detail: fmt.Sprintf("%v is outside the profile's range %v to %v", v, c.low, c.high)}
 	}
-	return Value{Number: v, Quality: meter.Good}
+	return Value{Number: v, Flags: meter.OutOfRange,
+		Detail: fmt.Sprintf("%v is outside the profile's range %v to %v", v, c.low, c.high)}
 }
 
 // number is the inverse of value.
@@ -81,7 +83,7 @@ func (c *converter) number(v float64) float64 { return (v - c.offset) * c.diviso
 // DecodeAt gives the meaning of the point's bytes, as Block.Bytes returns
 // them, that were received at a moment.
 func (p *ModbusPoint) DecodeAt(raw []byte, received time.Time) Value {
-	if len(raw) != p.Size() || len(raw) == 0 {
+	if len(raw) != p.size || p.size == 0 {
 		return nothing(meter.Missing, "%d bytes came, %s needs %d", len(raw), p.Encoding, p.Size())
 	}
 	switch {
@@ -89,10 +91,10 @@ func (p *ModbusPoint) DecodeAt(raw []byte, received time.Time) Value {
 		return p.clock.offset(&p.conv, raw, received)
 	case p.Encoding == rawEncoding:
 		return Value{Number: math.NaN(), Quality: meter.Uncertain, Detail: "registers without a meaning"}
-	case p.Table.Bits():
+	case p.bits:
 		return p.conv.value(float64(raw[0] & 1))
 	}
-	c := code(raw[:2*p.Registers()], p.swaps)
+	c := code(raw[:p.width], p.swaps)
 	for _, absent := range p.Absent {
 		if c == absent {
 			return nothing(meter.Missing, "the device answered %#x: no value", c)
@@ -168,11 +170,10 @@ func (p *ModbusPoint) encode(number float64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.Quantity, err)
 	}
-	if p.Table.Bits() {
+	if p.bits {
 		return []byte{byte(c)}, nil
 	}
-	n := 2 * p.Registers()
-	return appendCode(make([]byte, 0, n+2), c, n, p.swaps), nil
+	return appendCode(make([]byte, 0, p.width+2), c, p.width, p.swaps), nil
 }
 
 // Value gives the meaning of a number that the server sent.

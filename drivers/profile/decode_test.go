@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"testing"
@@ -107,6 +108,34 @@ func TestDecodeAllocates(t *testing.T) {
 	// A value with its exponent behind it is copied.
 	if allocations > 1 {
 		t.Errorf("%v allocations for %d points", allocations, len(b.Points))
+	}
+}
+
+// BenchmarkBlock decodes ten points of one answer, as a poll does.
+func BenchmarkBlock(b *testing.B) {
+	points := "  points:\n"
+	for i, q := range []meter.Quantity{
+		meter.VoltageA, meter.VoltageB, meter.VoltageC, meter.CurrentA, meter.CurrentB, meter.CurrentC,
+		meter.ActivePower, meter.ReactivePower, meter.Frequency, meter.ActiveEnergyImport,
+	} {
+		points += fmt.Sprintf("    - {quantity: %s, table: input, address: %d, encoding: float32, order: CDAB, range: [-1000000, 1000000]}\n", q, 2*i)
+	}
+	p, err := parsed(b, points)
+	if err != nil {
+		b.Fatal(err)
+	}
+	block := &p.Modbus.Blocks(0)[0]
+	answer := make([]byte, block.AnswerSize())
+	for i := range block.Points {
+		copy(answer[4*i:], []byte{0x80, 0x00, 0x43, 0x66})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for k := range block.Points {
+			if v, _ := block.Decode(k, answer, read); v.Number != 230.5 {
+				b.Fatal(v)
+			}
+		}
 	}
 }
 

@@ -150,6 +150,7 @@ func TestExponents(t *testing.T) {
 	} {
 		p := point(Uint16, c.order, c.scale, 0, nil, 0x8000)
 		p.Exponent, p.ExponentMask = &address, c.mask
+		p.prepare()
 		raw := words([]uint16{c.code, c.exponent})
 		got := p.Decode(raw)
 		if got.Number != c.want && !(math.IsNaN(got.Number) && math.IsNaN(c.want)) || got.Quality != c.quality || got.Flags != c.flags {

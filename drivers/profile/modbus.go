@@ -93,6 +93,9 @@ type ModbusPoint struct {
 	registers int // where the encoding does not say
 	mask      uint64
 	swaps     uint8
+	bits      bool // it lies in a table of bits
+	size      int  // bytes that decoding takes
+	width     int  // bytes of the value without its exponent
 	clock     *clockReader
 }
 
@@ -131,11 +134,12 @@ func (p *ModbusPoint) span() (from, end int) {
 func (p *ModbusPoint) prepare() {
 	p.conv = newConverter(p.Scale, p.Offset, p.Range)
 	p.swaps = p.Order.swaps(2 * p.Registers())
+	p.bits, p.size, p.width = p.Table.Bits(), p.Size(), 2*p.Registers()
 	p.mask = p.Mask
 	if p.Bit != nil {
 		p.mask = 1 << *p.Bit
 	}
-	if p.Table.Bits() {
+	if p.bits {
 		p.mask = 1
 	}
 }

@@ -55,7 +55,12 @@ func (b *Block) Bytes(answer []byte, p *ModbusPoint) []byte {
 // block's answer that was received at a moment, and the point's bytes.
 func (b *Block) Decode(k int, answer []byte, received time.Time) (Value, []byte) {
 	p := b.points[k]
-	raw := b.Bytes(answer, p)
+	var raw []byte
+	if from := 2 * (int(p.Address) - int(b.Address)); !p.bits && p.Exponent == nil && from+p.width <= len(answer) {
+		raw = answer[from : from+p.width : from+p.width]
+	} else {
+		raw = b.Bytes(answer, p)
+	}
 	return p.DecodeAt(raw, received), raw
 }
 

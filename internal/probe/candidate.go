@@ -40,16 +40,17 @@ type Candidate struct {
 	Order     profile.Order `json:"order,omitempty"`
 	Base      uint16        `json:"base,omitempty"`
 	AsWritten bool          `json:"as_written"` // with the order and base of the profile's file
-	Score     float64       `json:"score"`
-	Verdict   Verdict       `json:"verdict"`
-	Checks    []Check       `json:"checks"`
-	Identity  []Text        `json:"identity,omitempty"`
-	Values    []Value       `json:"values,omitempty"`
+	// Options are the options of a device that make the profile the candidate.
+	Options  map[string]string `json:"options,omitempty"`
+	Score    float64           `json:"score"`
+	Verdict  Verdict           `json:"verdict"`
+	Checks   []Check           `json:"checks"`
+	Identity []Text            `json:"identity,omitempty"`
+	Values   []Value           `json:"values,omitempty"`
 
 	p          *profile.Profile
 	source     *profile.Profile // at the base that it was tried with, in the order of the file
 	written    *profile.Profile // as the file has it
-	options    map[string]string
 	good       map[meter.Quantity]float64
 	side       map[meter.Quantity]profile.Side
 	step       map[meter.Quantity]float64 // of one count of a register

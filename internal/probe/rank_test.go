@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/drivers/profile"
-	"github.com/gridwarden/gridwarden/internal/sim"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -32,8 +31,8 @@ func TestOrders(t *testing.T) {
 				if !meant(r, want) {
 					t.Errorf("%s is not proposed: %s", want, dump(r))
 				}
-				if r.Proposal != nil && r.Proposal.Name() == want && (o == all[name].Modbus.Order) != (len(r.Proposal.Options()) == 0) {
-					t.Errorf("%v", r.Proposal.Options())
+				if r.Proposal != nil && r.Proposal.Name() == want && (o == all[name].Modbus.Order) != (len(r.Proposal.Options) == 0) {
+					t.Errorf("%v", r.Proposal.Options)
 				}
 			})
 		}
@@ -158,7 +157,7 @@ func TestSunSpec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Proposal == nil || r.Proposal.Name() != "sunspec-203 at base 40188" || r.Proposal.Verdict != Identified || r.Proposal.Options()[profile.OptionBase] != "40188" {
+	if r.Proposal == nil || r.Proposal.Name() != "sunspec-203 at base 40188" || r.Proposal.Verdict != Identified || r.Proposal.Options[profile.OptionBase] != "40188" {
 		t.Fatal(dump(r))
 	}
 	if id := r.Proposal.Identity; len(id) < 2 || id[1].Text != "Acme" {
@@ -238,9 +237,4 @@ func TestFallingEnergy(t *testing.T) {
 	if r, c := check(0.02); !c.Passed || c.Points != 10 || r.Proposal == nil {
 		t.Error(dump(r))
 	}
-}
-
-// TestSimulatedDistrict probes the meters that the program simulates.
-func TestSimulatedDistrict(t *testing.T) {
-	_ = sim.Profiles
 }

@@ -245,13 +245,13 @@ func (r *run) candidate(written, p *profile.Profile) *Candidate {
 	original := r.opt.Profiles[p.Name]
 	c := &Candidate{
 		Profile: p.Name, Device: p.Manufacturer + " " + p.Model, Order: p.Modbus.Order, Base: p.Modbus.Base,
-		AsWritten: p == original, p: p, written: original, options: make(map[string]string),
+		AsWritten: p == original, p: p, written: original, Options: make(map[string]string),
 	}
 	if p.Modbus.Base != original.Modbus.Base {
-		c.options[profile.OptionBase] = strconv.Itoa(int(p.Modbus.Base))
+		c.Options[profile.OptionBase] = strconv.Itoa(int(p.Modbus.Base))
 	}
 	if p.Modbus.Order != original.Modbus.Order {
-		c.options[profile.OptionOrder] = string(p.Modbus.Order)
+		c.Options[profile.OptionOrder] = string(p.Modbus.Order)
 	}
 	c.source = written
 	c.decode(r.w)

@@ -158,9 +158,6 @@ func (c *Candidate) Name() string {
 // ordered reports whether the order is the one of the profile's file.
 func (c *Candidate) ordered() bool { return c.Order == c.written.Modbus.Order }
 
-// Options are the options of a device that make the profile the candidate.
-func (c *Candidate) Options() map[string]string { return c.options }
-
 // join lists names for a sentence, the first few of them.
 func join(names []string) string {
 	const most = 4
