@@ -19,7 +19,6 @@ type dataSettings struct {
 	Limits  map[string]int `json:"limits,omitempty"`
 	Decoys  []string       `json:"decoys,omitempty"`
 	Items   int            `json:"items,omitempty"`
-	Period  int            `json:"period,omitempty"` // ms
 	History bool           `json:"history,omitempty"`
 }
 

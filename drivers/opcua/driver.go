@@ -93,15 +93,19 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 		e = newEndpoint(s, d.dialer)
 		d.endpoints[s] = e
 	}
+	e.mu.Lock()
 	e.refs++
+	e.mu.Unlock()
 	return newSession(d, e, dev, opts), nil
 }
 
 // release drops one session's share in its endpoint.
 func (d *Driver) release(e *endpoint) {
 	d.mu.Lock()
+	e.mu.Lock()
 	e.refs--
 	last := e.refs == 0
+	e.mu.Unlock()
 	if last {
 		delete(d.endpoints, e.settings)
 	}

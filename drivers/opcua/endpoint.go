@@ -30,12 +30,14 @@ type endpoint struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	wake   chan struct{}
+	full   chan struct{} // there is no need to wait for further reads
 
 	clock clock // of the server
 
 	mu      sync.Mutex
 	refs    int
 	waiting []*call
+	asked   int // nodes of those
 	hub     hub
 	reading condition // of the connection that is read through
 	conn    *client.Client
@@ -66,7 +68,7 @@ type result struct {
 }
 
 func newEndpoint(s settings, d *dialer) *endpoint {
-	e := &endpoint{settings: s, dialer: d, opts: &d.opts, wake: make(chan struct{}, 1)}
+	e := &endpoint{settings: s, dialer: d, opts: &d.opts, wake: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.back = backoff{opts: e.opts}
 	e.hub.changed = make(chan struct{}, 1)
@@ -85,10 +87,12 @@ func (e *endpoint) read(ctx context.Context, nodes []string, timeout time.Durati
 	c := &call{nodes: nodes, timeout: timeout, done: make(chan result, 1)}
 	e.mu.Lock()
 	e.waiting = append(e.waiting, c)
+	e.asked += len(nodes)
+	full := e.asked >= maxNodes || len(e.waiting) >= e.refs
 	e.mu.Unlock()
-	select {
-	case e.wake <- struct{}{}:
-	default:
+	signal(e.wake)
+	if full {
+		signal(e.full)
 	}
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -101,6 +105,14 @@ func (e *endpoint) read(ctx context.Context, nodes []string, timeout time.Durati
 		return nil, 0, fmt.Errorf("wait for the server: %w", ctx.Err())
 	case <-e.ctx.Done():
 		return nil, 0, errors.New("the driver was closed")
+	}
+}
+
+// signal wakes whoever waits on a channel of one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -119,6 +131,7 @@ func (e *endpoint) serve() {
 		case <-e.ctx.Done():
 			return
 		case <-time.After(gather):
+		case <-e.full: // everybody is here, or as many as one read takes
 		}
 		for batch := e.take(); len(batch) > 0; batch = e.take() {
 			e.readBatch(batch)
@@ -143,6 +156,13 @@ func (e *endpoint) take() []*call {
 	}
 	batch := e.waiting[:n:n]
 	e.waiting = e.waiting[n:]
+	if e.asked -= nodes; len(e.waiting) == 0 {
+		e.waiting = nil
+		select { // what was full is not any more
+		case <-e.full:
+		default:
+		}
+	}
 	return batch
 }
 

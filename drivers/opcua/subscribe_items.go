@@ -138,7 +138,11 @@ func (s *subscription) monitor() error {
 			refuse(p, err.Error())
 			continue
 		}
-		ask = append(ask, request(node, handle, sess.sampling(sess.inGroup[p.index]), &sess.opts))
+		sampling := sess.sampling(sess.inGroup[p.index])
+		if sess.opts.everyChange {
+			sampling = 0
+		}
+		ask = append(ask, request(node, handle, sampling, &sess.opts))
 	}
 	if err := s.createAll(ask, revised, refuse); err != nil {
 		return err
@@ -196,7 +200,7 @@ func filterRefused(code ua.StatusCode) bool {
 
 // take compares what was granted with what was asked.
 func (r *revision) take(asked *ua.MonitoringParameters, got *ua.MonitoredItemCreateResult) {
-	if sampling := milliseconds(got.RevisedSamplingInterval); sampling > milliseconds(asked.SamplingInterval*1.5) {
+	if sampling := milliseconds(got.RevisedSamplingInterval); asked.SamplingInterval > 0 && sampling > milliseconds(asked.SamplingInterval*1.5) {
 		r.slower++
 		r.sampling = max(r.sampling, sampling)
 	}

@@ -36,6 +36,7 @@ const (
 // dataOptions is what a device says about its values.
 type dataOptions struct {
 	sampling       time.Duration // 0: as the groups say
+	everyChange    bool          // instead: whatever the source reports, without sampling
 	deadband       float64       // 0: none
 	percent        bool          // of the range
 	queue          uint32
@@ -51,9 +52,13 @@ func dataOptionsOf(dev drivers.Device) (dataOptions, error) {
 		list = append(list, fmt.Errorf("device %s: %s", dev.ID, fmt.Sprintf(format, args...)))
 	}
 	var err error
-	if text := dev.Options[optSampling]; text != "" {
+	switch text := dev.Options[optSampling]; text {
+	case "":
+	case "0", "0s":
+		o.everyChange = true
+	default:
 		if o.sampling, err = time.ParseDuration(text); err != nil || o.sampling < 10*time.Millisecond || o.sampling > drivers.MaxInterval {
-			bad("%s is %q; write a duration from 10ms to %v", optSampling, text, drivers.MaxInterval)
+			bad("%s is %q; write a duration from 10ms to %v, or 0 for every change", optSampling, text, drivers.MaxInterval)
 		}
 	}
 	if text := dev.Options[optDeadband]; text != "" {

@@ -7,10 +7,8 @@
 //   port       0 for a free one
 //   limits     serverCapabilities.operationLimits
 //   decoys     namespaces that are registered before urn:gridwarden:data
-//   items      number of variables I0, I1, … that change every period
-//   period     milliseconds between two changes of them
+//   items      number of variables I0, I1, … that count how often they were looked at
 //   history    keep a history of Energy and ActivePower of meter M1
-//   slow       node ids of numbers that are sampled no faster than 5 s
 // Always there, in the folder Substation: meters M1 to M3, each an object with
 // ActivePower (kW), ReactivePower (kvar), Frequency (Hz), PowerFactor,
 // Voltage L1-N (V), Current L1 (A), Energy (Wh), Serial (a text) and Door (a
@@ -28,7 +26,7 @@ const path = require("path");
 const crypto = require("crypto");
 const readline = require("readline");
 const {
-  OPCUAServer, OPCUACertificateManager, DataType, StatusCodes, SecurityPolicy, MessageSecurityMode,
+  OPCUAServer, OPCUACertificateManager, DataType, Variant, StatusCodes, SecurityPolicy, MessageSecurityMode,
   standardUnits, makeEUInformation, coerceStatusCode,
 } = require("node-opcua");
 
@@ -86,23 +84,14 @@ async function main() {
   if (settings.history) {
     for (const id of ["M1.P", "M1.E"]) space.installHistoricalDataNode(nodes.get(id), { maxOnlineValues: 100000 });
   }
-  for (let i = 0; i < (settings.items || 0); i++) add(substation, `I${i}`, `I${i}`, "Double", 0);
-  if (settings.items) {
-    let tick = 0;
-    // The changes of one period are spread over it, as those of real devices are.
-    const slices = 20;
-    const started = Date.now();
-    let due = 0;
-    setInterval(() => {
-      while (due < Math.floor(((Date.now() - started) * slices) / settings.period)) {
-        const slice = due % slices;
-        if (slice === 0) tick++;
-        for (let i = slice; i < settings.items; i += slices) {
-          nodes.get(`I${i}`).setValueFromSource({ dataType: DataType.Double, value: tick });
-        }
-        due++;
-      }
-    }, settings.period / slices / 2);
+  // Each look at such a node counts it up by one: whoever monitors it must see
+  // every number.
+  for (let i = 0; i < (settings.items || 0); i++) {
+    let looks = 0;
+    ns.addVariable({
+      componentOf: substation, browseName: `I${i}`, nodeId: `s=I${i}`, dataType: "Double", minimumSamplingInterval: 100,
+      value: { get: () => new Variant({ dataType: DataType.Double, value: ++looks }) },
+    });
   }
   await server.start();
   console.log(JSON.stringify({
