@@ -26,6 +26,8 @@ type Config struct {
 	Cases     CaseSource
 	Loading   func(context.Context) (map[string]Loading, error) // live loading by transformer id
 	Devices   func() []Device
+	Device    func(id string) (*DeviceDetail, bool) // all of one device; nil: devices have no page
+	Reloaded  func() *Reload                        // the last reload of the devices; returns nil before the first
 	Plugins   func() []Plugin
 	Historian Historian                            // nil: none configured
 	Backlog   func(context.Context) (int64, error) // readings waiting in the stream for the historian
@@ -86,21 +88,6 @@ type Loading struct {
 	KW, KVA       float64
 	HotSpotC      float64 // measured or calculated
 	HotSpotLimitC float64 // 0: Limits.HotSpotC
-}
-
-// Device is one polled device with its poll status.
-type Device struct {
-	ID       string
-	MeterID  string
-	Driver   string // modbus, opcua
-	Address  string // for people, without credentials
-	Profile  string
-	Interval time.Duration
-	LastGood time.Time // receive time of the last complete good read; zero: never
-	LastTry  time.Time
-	// LastError is why the last read failed; "" where it did not.
-	LastError               string
-	Due, OK, Failed, Missed int64
 }
 
 // Plugin is one detector plugin.

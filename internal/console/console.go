@@ -94,6 +94,7 @@ func (c *console) routes() http.Handler {
 	inside.HandleFunc("GET /cases", c.cases)
 	inside.HandleFunc("GET /cases/{id}", c.caseByID)
 	inside.HandleFunc("GET /devices", c.devices)
+	inside.HandleFunc("GET /devices/{id}", c.device)
 	inside.HandleFunc("GET /plugins", c.plugins)
 	inside.HandleFunc("GET /tasks", c.later("tasks"))
 	inside.HandleFunc("GET /approvals", c.later("approvals"))

@@ -9,7 +9,8 @@ import (
 )
 
 // events streams what changed: "result" for a new detection run, "live" for
-// changed devices and loads. Pages work without it.
+// changed devices and loads, "reads" where devices were read and nothing else
+// changed. Pages work without it.
 func (c *console) events(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	_ = out.SetWriteDeadline(time.Time{}) // not every writer has one
@@ -31,14 +32,14 @@ func (c *console) events(w http.ResponseWriter, r *http.Request) {
 	user, _ := userOf(r.Context())
 	tick := time.NewTicker(c.cfg.LiveInterval)
 	defer tick.Stop()
-	run, live := c.signatures(r.Context())
+	before := c.signatures(r.Context())
 	send := func(kind, id string) bool {
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %q\n\n", kind, id); err != nil {
 			return false
 		}
 		return out.Flush() == nil
 	}
-	if !send("hello", run) {
+	if !send("hello", before.run) {
 		return
 	}
 	for {
@@ -55,18 +56,22 @@ func (c *console) events(w http.ResponseWriter, r *http.Request) {
 			if !c.stillIn(r.Context(), token, user) {
 				return
 			}
-			newRun, newLive := c.signatures(r.Context())
+			now := c.signatures(r.Context())
 			ok := true
-			if newRun != run {
-				ok = send("result", newRun)
+			if now.run != before.run {
+				ok = send("result", now.run)
 			}
-			if ok && newLive != live {
+			if ok && now.live != before.live {
 				ok = send("live", "")
 			}
-			if ok && newRun == run && newLive == live {
-				ok = send("still", "")
+			if ok && now.run == before.run && now.live == before.live {
+				kind := "still"
+				if now.reads != before.reads {
+					kind = "reads"
+				}
+				ok = send(kind, "")
 			}
-			if run, live = newRun, newLive; !ok {
+			if before = now; !ok {
 				return
 			}
 		}
@@ -83,14 +88,21 @@ func (c *console) stillIn(ctx context.Context, token string, user User) bool {
 }
 
 // signatures change when a page would.
-func (c *console) signatures(ctx context.Context) (run string, live uint64) {
+type signatures struct {
+	run   string
+	live  uint64
+	reads int64
+}
+
+func (c *console) signatures(ctx context.Context) (now signatures) {
 	s := c.look(ctx)
 	if s.result != nil {
-		run = s.result.RunID
+		now.run = s.result.RunID
 	}
 	h := fnv.New64a()
 	for _, d := range s.devices {
 		fmt.Fprintf(h, "%s %s %s;", d.ID, d.state, d.LastError)
+		now.reads += d.Due
 	}
 	// Map order is random; a sum of hashes is not.
 	var sum uint64
@@ -103,5 +115,6 @@ func (c *console) signatures(ctx context.Context) (run string, live uint64) {
 	for _, p := range s.plugins {
 		fmt.Fprintf(h, "%s %s %s;", p.Name, p.State, p.Error)
 	}
-	return run, h.Sum64()
+	now.live = h.Sum64()
+	return now
 }

@@ -222,3 +222,15 @@ func riskWords(v float64) string {
 	}
 	return fixed(v, 2)
 }
+
+// full writes v with up to eight significant figures, as an instrument shows it.
+func full(v float64) string {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 8, 64), 64)
+	if err != nil {
+		rounded = v
+	}
+	return group(strconv.FormatFloat(rounded, 'f', -1, 64))
+}
+
+// plain10 writes an address without thousands.
+func plain10(n int) string { return strconv.Itoa(n) }

@@ -52,6 +52,8 @@ func section(page string) string {
 		return "transformers"
 	case "case":
 		return "cases"
+	case "device":
+		return "devices"
 	}
 	return page
 }
@@ -84,7 +86,9 @@ func (c *console) frame(r *http.Request, page, title string) frame {
 	switch page {
 	case "overview":
 		f.Live = "result live"
-	case "devices", "plugins", "transformers":
+	case "devices", "device":
+		f.Live = "live reads result"
+	case "plugins", "transformers":
 		f.Live = "live result"
 	case "queue", "usagepoint", "transformer", "cases", "case":
 		f.Live = "result"

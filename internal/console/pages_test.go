@@ -43,7 +43,7 @@ func everyPage() map[string][]string {
 		"/transformers/T-none":       {"No transformer T-none"},
 		"/cases/C-none":              {"No case C-none"},
 		"/usage-points/UP-10233":     {html.EscapeString("<script>"), "Protected: life support"},
-		"/devices?state=failing":     {"No device matches"},
+		"/devices?state=failing":     {"No device fails"},
 		"/transformers?view=records": {"T-1042"},
 	}
 }

@@ -60,35 +60,6 @@ func (h *historianCache) look(source Historian) historianState {
 	return h.last
 }
 
-type pollState string
-
-const (
-	answeringState pollState = "answering"
-	failingState   pollState = "failing" // the last try failed, the value is not old yet
-	silentState    pollState = "silent"  // nothing good for too long
-	neverState     pollState = "never answered"
-)
-
-type deviceState struct {
-	Device
-	state pollState
-	age   time.Duration
-}
-
-func judge(d Device, now time.Time) deviceState {
-	s := deviceState{Device: d, state: answeringState, age: now.Sub(d.LastGood)}
-	old := max(3*d.Interval, 10*time.Second)
-	switch {
-	case d.LastGood.IsZero():
-		s.state = neverState
-	case s.age > old:
-		s.state = silentState
-	case d.LastError != "":
-		s.state = failingState
-	}
-	return s
-}
-
 // heldState is the state of one request, taken when it is first asked for: the
 // frame and the body of a page must not disagree.
 type heldState struct {
@@ -200,32 +171,6 @@ func (s *state) transformerAlarms() []alarm {
 			out = append(out, alarm{Priority: 2, What: t.ID + " load " + withUnit(whole(pct), "%"),
 				Why: "Above " + withUnit(whole(s.limits.LoadPct), "%") + " of its rating, " + withUnit(whole(t.RatedKVA), "kVA") + ".", Href: href("transformers", t.ID)})
 		}
-	}
-	return out
-}
-
-// deviceAlarms names each silent device while they are few, else counts them:
-// a dead gateway must not flood the list.
-func (s *state) deviceAlarms() []alarm {
-	var silent []deviceState
-	for _, d := range s.devices {
-		if d.state == silentState || d.state == neverState {
-			silent = append(silent, d)
-		}
-	}
-	if len(silent) > 3 {
-		return []alarm{{Priority: 2, What: plural(len(silent), "device", "devices") + " silent", Why: "Of " + count(len(s.devices)) + " polled. First: " + silent[0].ID + ", " + clip(orElse(silent[0].LastError, "no answer"), 100), Href: "/devices?state=silent"}}
-	}
-	var out []alarm
-	for _, d := range silent {
-		why := "Never answered"
-		if !d.LastGood.IsZero() {
-			why = "Since " + stamp(d.LastGood, s.now, s.loc)
-		}
-		if d.LastError != "" {
-			why += ": " + clip(d.LastError, 120)
-		}
-		out = append(out, alarm{Priority: 2, What: d.ID + " silent", Why: why, Href: "/devices?state=silent"})
 	}
 	return out
 }

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"math"
-	"net/url"
 
 	"github.com/gridwarden/gridwarden/internal/access"
 	"github.com/gridwarden/gridwarden/internal/cases"
 	"github.com/gridwarden/gridwarden/internal/console"
 	"github.com/gridwarden/gridwarden/internal/dueprocess"
 	"github.com/gridwarden/gridwarden/internal/historian"
-	"github.com/gridwarden/gridwarden/internal/poll"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -26,6 +24,8 @@ func (h *Host) consoleConfig() console.Config {
 		Cases:         caseView{h.cases},
 		Loading:       h.loading,
 		Devices:       h.deviceView,
+		Device:        h.deviceDetail,
+		Reloaded:      h.reloadView,
 		Plugins:       h.pluginView,
 		Backlog:       h.Backlog,
 		UseName:       h.useName,
@@ -74,36 +74,6 @@ func (h *Host) loading(context.Context) (map[string]console.Loading, error) {
 		out[t.ID] = console.Loading{At: at, KW: kw, KVA: kva, HotSpotC: hotSpot}
 	}
 	return out, nil
-}
-
-func (h *Host) deviceView() []console.Device {
-	list := h.poller.Status()
-	out := make([]console.Device, len(list))
-	for i, s := range list {
-		d := console.Device{
-			ID: s.ID, MeterID: s.MeterID, Driver: s.Driver, Address: addressOnly(s.URL), Profile: s.Profile,
-			Interval: s.Interval, LastGood: s.LastOK, LastTry: s.LastOK,
-			Due: int64(s.Reads + s.Missed), OK: int64(s.Reads - s.Failures), Failed: int64(s.Failures), Missed: int64(s.Missed), //nolint:gosec // counts
-		}
-		if s.LastErrorAt.After(d.LastTry) {
-			d.LastTry = s.LastErrorAt
-		}
-		if s.State == poll.Failing || s.State == poll.Silent {
-			d.LastError = s.LastError
-		}
-		out[i] = d
-	}
-	return out
-}
-
-// addressOnly leaves credentials out of an address that people see.
-func addressOnly(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	u.User = nil
-	return u.String()
 }
 
 func (h *Host) pluginView() []console.Plugin {
