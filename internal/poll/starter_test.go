@@ -283,6 +283,42 @@ func TestRampLimitsFirstConnections(t *testing.T) {
 	}
 }
 
+// TestRampAfterAnOutage takes the network from 100 devices: they are tried two
+// in a slot until they answer, then read as before.
+func TestRampAfterAnOutage(t *testing.T) {
+	f, c := &observedDriver{starterDriver: newStarterDriver(), mum: true}, new(collector)
+	p := fakeDevice("", "", 0).Profile
+	var list []drivers.Device
+	for i := range 100 {
+		list = append(list, starterDevice(fmt.Sprint("d", i), 200*time.Millisecond, p))
+	}
+	poller, stop := running(t, Config{Devices: list, Drivers: drivers.NewRegistry(f), Sink: c.sink, Ramp: 2})
+	taken := func(d time.Duration) (turns float64, w Totals) {
+		m := poller.Mark()
+		time.Sleep(d)
+		window, took := poller.Since(m)
+		w = window["starter"]
+		return float64(w.OK+w.Failed) / took.Seconds(), w
+	}
+	time.Sleep(1300 * time.Millisecond)
+	if rate, w := taken(time.Second); rate < 400 || w.Failed > 0 {
+		t.Errorf("%v reads a second before: %+v", rate, w)
+	}
+	f.down.Store(true)
+	time.Sleep(300 * time.Millisecond)
+	if rate, w := taken(time.Second); rate > 110 || rate < 50 || w.OK > 0 {
+		t.Errorf("%v reads a second while the network is down: %+v", rate, w)
+	}
+	f.down.Store(false)
+	time.Sleep(1300 * time.Millisecond)
+	if rate, w := taken(time.Second); rate < 400 || w.Failed > 0 {
+		t.Errorf("%v reads a second after: %+v", rate, w)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 // BenchmarkPath is what a poll of ten points costs beside the driver: turn,
 // status, quality and the way to the sink.
 func BenchmarkPath(b *testing.B) {

@@ -22,11 +22,12 @@ import (
 type observedSession struct {
 	*starterSession
 	down *atomic.Bool
+	mum  bool // says nothing of its next probe
 }
 
 func (s *observedSession) Condition() drivers.Condition {
 	c := drivers.Condition{Connections: 2, Parallel: 5}
-	if s.down.Load() {
+	if s.down.Load() && !s.mum {
 		c.NextProbe = time.Now().Add(time.Minute)
 	}
 	return c
@@ -44,13 +45,16 @@ func (s *observedSession) Start(group int, done func([]meter.Reading, error)) {
 		q := s.dev.Profile.Quantities()[i]
 		list = append(list, s.dev.Reading(q, profile.Primary, profile.Value{Number: float64(i) - 2.5, Quality: meter.Good}, now, now, nil))
 	}
-	list[0].Quality, list[0].Flags, list[0].Detail = meter.Bad, meter.OutOfRange, "too high"
+	if len(list) > 1 {
+		list[0].Quality, list[0].Flags, list[0].Detail = meter.Bad, meter.OutOfRange, "too high"
+	}
 	done(list, nil)
 }
 
 type observedDriver struct {
 	*starterDriver
 	down atomic.Bool
+	mum  bool
 }
 
 func (f *observedDriver) Session(d drivers.Device) (drivers.Session, error) {
@@ -58,7 +62,7 @@ func (f *observedDriver) Session(d drivers.Device) (drivers.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &observedSession{s.(*starterSession), &f.down}, nil
+	return &observedSession{s.(*starterSession), &f.down, f.mum}, nil
 }
 
 func TestDetail(t *testing.T) {
