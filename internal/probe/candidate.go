@@ -24,6 +24,8 @@ type Value struct {
 	Unit     meter.Unit     `json:"unit"`
 	Quality  string         `json:"quality"`
 	Detail   string         `json:"detail,omitempty"`
+
+	flags meter.Flags
 }
 
 // Text is what a device says of itself.
@@ -121,7 +123,7 @@ func (c *Candidate) point(b *profile.Block, k int, a *answer) {
 		v.Detail = a.why
 	default:
 		got, _ := b.Decode(k, a.cut(b), a.at)
-		v.Quality, v.Detail = got.Quality.String(), got.Detail
+		v.Quality, v.Detail, v.flags = got.Quality.String(), got.Detail, got.Flags
 		if !math.IsNaN(got.Number) {
 			v.Number = &got.Number
 		}

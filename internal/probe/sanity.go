@@ -50,17 +50,14 @@ const tiny = 1e-9
 
 // sane counts values that no device has.
 func (c *Candidate) sane() {
-	var odd, missing []string
+	var odd []string
 	read := 0
 	for _, v := range c.Values {
 		switch {
-		case v.Detail == "not asked for", v.Number == nil && strings.Contains(v.Detail, "no value"):
-			continue
-		case v.Number == nil && (strings.Contains(v.Detail, "infinite") || strings.Contains(v.Detail, "check encoding") || strings.Contains(v.Detail, "exponent")):
+		case v.flags.Has(meter.Implausible):
 			odd = append(odd, string(v.Quantity))
 		case v.Number == nil:
-			missing = append(missing, string(v.Quantity))
-			continue
+			continue // not read, or not there: no registers speak for that
 		case v.Quality != meter.Good.String() || absurd(v.Quantity, *v.Number):
 			odd = append(odd, string(v.Quantity)+" "+number(*v.Number))
 		}

@@ -48,7 +48,7 @@ func (w *wire) close() error {
 	if w.anchor == nil {
 		return nil
 	}
-	return w.anchor.Close() //nolint:wrapcheck // the driver names the device
+	return w.anchor.Close()
 }
 
 // known returns an answer that holds a block, or else the one that refused it.
