@@ -29,7 +29,7 @@ type conn struct {
 	out     []byte
 
 	// Of the receiver.
-	buf     [maxFrame]byte
+	buf     [maxFrame + headerSize]byte // a frame, and the next one's header
 	have    int
 	partial atomic.Bool // have is not zero
 }
@@ -135,7 +135,6 @@ func (c *conn) room() []byte { return c.buf[c.have:] }
 // take handles n bytes more in the room, and the error that came with them.
 // Where it returns an error the connection must be ended with it.
 func (c *conn) take(n int, err error) error {
-	split := c.have > 0 && n > 0
 	c.have += n
 	for {
 		size, bad := frameLength(c.buf[:c.have])
@@ -145,12 +144,17 @@ func (c *conn) take(n int, err error) error {
 		if size == 0 || c.have < size {
 			break
 		}
-		if _, bad := frameLength(c.buf[size:c.have]); bad != nil && split {
-			// The rest of the frame may be the beginning of another that took
-			// its place: what follows is no frame.
-			return bad
+		if rest := c.buf[size:c.have]; len(rest) > 0 {
+			// The end of the frame may be the beginning of another: then what
+			// follows is no frame, which its header will tell.
+			next, bad := frameLength(rest)
+			if bad != nil {
+				return bad
+			}
+			if next == 0 {
+				break
+			}
 		}
-		split = false
 		frame := make([]byte, size)
 		copy(frame, c.buf[:size])
 		c.have = copy(c.buf[:], c.buf[size:c.have])

@@ -106,7 +106,14 @@ func crimes() []crime {
 			}
 			c.write(v.frame(q, unit, pdu))
 		}},
-		{name: "torn, then silence", commit: raw(func(v *villain, f []byte) []byte { return f[:1+v.roll(len(f)-1)] })},
+		{name: "torn, then silence", commit: func(v *villain, c *victim, unit byte, q, pdu []byte) {
+			f := v.frame(q, unit, pdu)
+			c.write(f[:1+v.roll(len(f)-1)])
+			c.mute.Store(v.framing == mbap)
+		}},
+		// The last bytes are missing, fewer than another answer has: as many
+		// as that has would be its place, and nobody could tell.
+		{name: "torn, and on", commit: raw(func(v *villain, f []byte) []byte { return f[:len(f)-1-v.roll(min(7, len(f)-1))] })},
 		{name: "torn, then the end", commit: func(v *villain, c *victim, unit byte, q, pdu []byte) {
 			f := v.frame(q, unit, pdu)
 			c.write(f[:1+v.roll(len(f)-1)])
@@ -142,6 +149,9 @@ func crimes() []crime {
 
 // answer answers a request, honestly more often than not.
 func (v *villain) answer(c *victim, q []byte) {
+	if c.mute.Load() {
+		return
+	}
 	unit, asked := v.pdu(q)
 	pdu := v.truth(unit, asked)
 	honest := func() { c.write(v.frame(q, unit, pdu)) }

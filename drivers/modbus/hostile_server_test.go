@@ -35,6 +35,7 @@ type villain struct {
 type victim struct {
 	io.ReadWriteCloser
 	units map[byte]chan func() // what a unit still has to say, in its order
+	mute  atomic.Bool          // it says nothing more
 	mu    sync.Mutex           // held through a write
 	held  []byte               // an answer that comes after the next one
 	work  sync.WaitGroup
@@ -213,7 +214,9 @@ func (v *villain) genuine(value float64, unit, function byte, address int, from,
 func (c *victim) write(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, _ = c.Write(b)
+	if !c.mute.Load() {
+		_, _ = c.Write(b)
+	}
 }
 
 // later has a unit say something when it has said what it had to say before.
