@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -66,7 +66,11 @@ func runHost(ctx context.Context, w io.Writer, cfg *config.Config, options host.
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	trimMemory()
+	trimming, stopTrimming := context.WithCancel(ctx)
+	var trim sync.WaitGroup
+	trim.Go(func() { trimMemory(trimming) })
+	defer trim.Wait()
+	defer stopTrimming()
 	fmt.Fprintf(w, "Console on %s\n", h.Address())
 	users, err := h.Access().Users(ctx)
 	if err != nil {
@@ -76,16 +80,6 @@ func runHost(ctx context.Context, w io.Writer, cfg *config.Config, options host.
 		fmt.Fprintln(w, "Nobody can log in yet; add a user with `gridwarden users add NAME --role admin -c FILE`.")
 	}
 	return h.Run(ctx)
-}
-
-// trimMemory gives back what starting up took, and keeps the heap near what
-// lives on it: a collector beside other programs should stay small, and makes
-// little garbage. The environment variable GOGC has the last word.
-func trimMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
-	debug.FreeOSMemory()
 }
 
 // newLogger logs to w at the level.

@@ -2,7 +2,6 @@ package curve
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -189,14 +188,8 @@ func (a *Accumulator) load(ctx context.Context) error {
 		return fmt.Errorf("accumulator: %w", err)
 	}
 	if len(data) > 0 {
-		var states map[string]*trackerState
-		if err := json.Unmarshal(data, &states); err != nil {
+		if err := a.restore(data); err != nil {
 			return fmt.Errorf("accumulator: stored state: %w; delete the checkpoint %s to start afresh", err, checkpointName)
-		}
-		for id, state := range states {
-			if state != nil {
-				a.meters[id] = &tracker{id: id, trackerState: *state}
-			}
 		}
 	}
 	a.loaded, a.saved = true, a.cfg.Clock()
@@ -229,7 +222,6 @@ func (a *Accumulator) save(ctx context.Context, now time.Time) error {
 			return fmt.Errorf("accumulator: %w", err)
 		}
 	}
-	states := make(map[string]*trackerState, len(a.meters))
 	for id, t := range a.meters {
 		t.days = slices.DeleteFunc(t.days, func(d *runningDay) bool {
 			d.dirty = false
@@ -237,11 +229,9 @@ func (a *Accumulator) save(ctx context.Context, now time.Time) error {
 		})
 		if len(t.days) == 0 && now.Sub(t.newest()) > a.cfg.MaxLate {
 			delete(a.meters, id) // a meter that is gone
-			continue
 		}
-		states[id] = &t.trackerState
 	}
-	data, err := json.Marshal(states)
+	data, err := a.snapshot()
 	if err != nil {
 		return fmt.Errorf("accumulator: state: %w", err)
 	}
