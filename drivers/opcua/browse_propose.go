@@ -290,9 +290,13 @@ func (p *proposer) fresh(g group) {
 	p.out.Devices = append(p.out.Devices, ProposedDevice{ID: p.id(id), Profile: p.out.Profiles[at].Name, Node: node, From: strings.Join(g.path, "/")})
 }
 
-// plainText tells whether a node id can stand in YAML and as a template.
+// writable is a node id that can stand in a profile as it is.
+var writable = regexp.MustCompile(`^(nsu=[^;{}\s]+;)?(s=[^{}]+|i=\d{1,10}|g=[0-9A-Fa-f-]{36}|b=[A-Za-z0-9+/=]+)$`)
+
 func plainText(text string) bool {
-	return !strings.Contains(text, placeholder) && strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) < 0
+	return writable.MatchString(text) && strings.IndexFunc(text, func(r rune) bool {
+		return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\ufffd' || r == 0x2028 || r == 0x2029
+	}) < 0
 }
 
 // template puts {node} into the points' node ids, where they have a part in
@@ -317,12 +321,13 @@ func template(list []ProposedPoint, vars []Variable, g group) string {
 		out := make([]string, len(list))
 		ok := true
 		for i, pt := range list {
-			before, after, found := strings.Cut(pt.Node, ";s=")
+			after := vars[i].Node.ID
+			before, found := strings.CutSuffix(pt.Node, after)
 			if !found || !strings.Contains(after, node) {
 				ok = false
 				break
 			}
-			out[i] = before + ";s=" + strings.Replace(after, node, placeholder, 1)
+			out[i] = before + strings.Replace(after, node, placeholder, 1)
 			ok = ok && strings.ReplaceAll(out[i], placeholder, node) == pt.Node
 		}
 		if ok {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"github.com/goccy/go-yaml"
 
 	"github.com/gridwarden/gridwarden/drivers"
 	"github.com/gridwarden/gridwarden/drivers/profile"
