@@ -73,6 +73,7 @@ func TestEveryProfile(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := newDevice(t)
 			electrical := slices.Contains(p.Quantities(), meter.Frequency)
 			values := load()

@@ -17,6 +17,7 @@ func TestOrders(t *testing.T) {
 	for _, name := range []string{"eastron-sdm630", "schneider-iem3x55", "carlo-gavazzi-em24", "sim-3p-float", "abb-b23-b24", "janitza-umg96rm", "sim-3p-int"} {
 		for _, o := range profile.Orders() {
 			t.Run(name+" "+string(o), func(t *testing.T) {
+				t.Parallel()
 				p := all[name].Reordered(o)
 				d := newDevice(t)
 				d.lay(t, p, load())
@@ -64,6 +65,7 @@ func TestNothingFits(t *testing.T) {
 		"230.0 as floats":     func(at place) uint16 { return [2]uint16{0x4366, 0}[at.address%2] },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := newDevice(t)
 			d.any = any
 			r, err := d.probe(t, driver, Options{Profiles: all})

@@ -258,7 +258,7 @@ func load() map[meter.Quantity]float64 {
 // run probes a device with the driver of the program.
 func (d *device) probe(t *testing.T, driver drivers.Driver, opt Options) (*Report, error) {
 	t.Helper()
-	opt.Pause, opt.Between = time.Millisecond, 50*time.Millisecond
+	opt.Pause, opt.Between = 100*time.Microsecond, 20*time.Millisecond
 	dev := drivers.Device{ID: "probe", URL: d.url(t), Mode: drivers.Poll, Interval: time.Minute, Timeout: 300 * time.Millisecond}
 	return Run(t.Context(), driver, dev, opt)
 }
