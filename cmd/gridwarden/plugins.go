@@ -85,6 +85,7 @@ func newPluginsServe() *cobra.Command {
 		Long: `The program starts itself with this command to run the built-in detectors in a
 process of their own; with names, only those. It is of no use in a terminal.`,
 		Hidden: true,
+		Args:   cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			sdk.Serve(builtIn(args)...)
 			return nil
