@@ -15,6 +15,7 @@ TEST_PKGS   ?= ./...
 TIMEOUT     ?= 20m
 FUZZTIME    ?= 10s
 SOAK        ?= 5m
+OPCUA_WINDOW ?= 5m
 BENCHTIME   ?= 1s
 CASES       ?=
 WARM        ?= 8s
@@ -30,7 +31,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
-.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim bench-polling
+.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim bench-polling bench-opcua
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +76,9 @@ bench-polling: gridwarden ## polling beside a recorded baseline; CASES="ports-10
 	@$(BUILD) -o bin/bench-sim ./internal/poll/bench/sim
 	@$(BUILD) -o bin/bench-polling ./internal/poll/bench/runner
 	@bin/bench-polling -cases "$(CASES)" -warm $(WARM) -window $(WINDOW) -results var/bench-polling/results.jsonl $(BENCH_FLAGS)
+
+bench-opcua: peers ## 10,000 monitored items and 1,000-node reads against node-opcua; OPCUA_WINDOW=5m
+	@GRIDWARDEN_BENCH_OPCUA=$(OPCUA_WINDOW) $(GO) test -count 1 -timeout 0 -v -run '^TestBench' ./drivers/opcua | grep -v '^20[0-9][0-9]/'
 
 soak: ## drivers against hostile servers for SOAK: no wrong value, no leak, no stuck device
 	GRIDWARDEN_SOAK=$(SOAK) $(GO) test -count 1 -v -timeout 0 -run '^TestHostile' ./drivers/...
