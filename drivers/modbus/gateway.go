@@ -51,6 +51,8 @@ type gateway struct {
 	suspects []byte    // units whose requests failed since the last success
 	probing  time.Time // no further probe before
 	strict   bool      // it cannot bear a request while another is unanswered
+	lateMost int       // calls that may go without an answer while others take their turns
+	heard    time.Time // of the last answer
 }
 
 // lane is the place of one connection. Guarded by gateway.mu.
@@ -73,7 +75,7 @@ type gatewayOptions struct {
 }
 
 func newGateway(addr string, opts gatewayOptions) *gateway {
-	g := &gateway{addr: addr, opts: opts, now: time.Now}
+	g := &gateway{addr: addr, opts: opts, now: time.Now, lateMost: fewestLate}
 	g.govern = newGovernor(opts.least*opts.pipeline, opts.connections*opts.pipeline)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,13 +20,20 @@ type reactor struct {
 	epoll *os.File // waits in Go's own poller, so that no thread is held
 	fd    int
 	done  chan struct{}
+	last  int // sockets that were served by the last wake-up
 
 	mu      sync.Mutex
 	sockets map[int32]*socket
 }
 
-// wakes is how many sockets one look at the system tells of.
-const wakes = 128
+const (
+	// wakes is how many sockets one look at the system tells of.
+	wakes = 128
+	// lull is how long answers are gathered where few have come: waking up
+	// costs more than handling one. Where many wait they are handled at once.
+	lull = time.Millisecond
+	few  = 8
+)
 
 func newReactor() (*reactor, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -54,6 +62,10 @@ func newReactor() (*reactor, error) {
 
 // serve handles whatever is ready.
 func (r *reactor) serve(events []unix.EpollEvent) {
+	if r.last < few {
+		time.Sleep(lull)
+	}
+	r.last = 0
 	for {
 		n, err := unix.EpollWait(r.fd, events, 0)
 		if errors.Is(err, unix.EINTR) {
@@ -62,6 +74,7 @@ func (r *reactor) serve(events []unix.EpollEvent) {
 		if n <= 0 {
 			return
 		}
+		r.last += n
 		for _, e := range events[:n] {
 			r.mu.Lock()
 			s := r.sockets[e.Fd]

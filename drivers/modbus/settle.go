@@ -23,13 +23,17 @@ func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
 		g.suspects = g.suspects[:0]
 		switch code := g.exception(frame); code {
 		case modbus.ExceptionCodeGatewayPathUnavailable, modbus.ExceptionCodeGatewayTargetDeviceFailedToRespond:
-			return // it says nothing about the time of an answer
+			// It waits for its units itself, one after the other. That says
+			// nothing about the time of an answer.
+			g.lateMost = fewestLate
+			return
 		case modbus.ExceptionCodeServerDeviceBusy, modbus.ExceptionCodeAcknowledge:
 			if g.flying > 0 || cl.lane.late > 0 {
 				g.strict = true
 				g.govern.trouble(g.now())
 			}
 		}
+		g.heard = now
 		g.trip.add(now.Sub(cl.sent))
 		g.govern.answered(now, !g.waiting.empty())
 		return
@@ -88,9 +92,14 @@ func (g *gateway) remind(at time.Time) {
 	}
 }
 
-// maxLate is how many calls of a connection may go without an answer while
-// others take their turns.
-const maxLate = 2
+// Bounds of how many calls of a connection may go without an answer while
+// others take their turns. It begins with few, since a gateway may be waiting
+// for the unit itself, and doubles with each silence over which others were
+// answered: then it is not.
+const (
+	fewestLate = 2
+	mostLate   = 32
+)
 
 // sweep ends calls whose time is over, and lets others overtake those that
 // are overdue: a transaction id tells their answers apart, and a silent unit
@@ -115,9 +124,12 @@ func (g *gateway) sweep(now time.Time) {
 			case !now.Before(cl.deadline):
 				if ln.conn.forget(cl) {
 					expired = append(expired, cl)
+					if cl.overdue && g.heard.After(cl.sent.Add(patience)) {
+						g.lateMost = min(2*g.lateMost, mostLate)
+					}
 				}
 				continue
-			case !cl.overdue && !g.strict && age >= patience && ln.late < maxLate && !ln.conn.torn():
+			case !cl.overdue && !g.strict && age >= patience && ln.late < g.lateMost && !ln.conn.torn():
 				cl.overdue = true
 				ln.late++
 				ln.busy--
@@ -143,6 +155,9 @@ func (g *gateway) sweep(now time.Time) {
 func (g *gateway) mayProbe(now time.Time) (wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.lateMost > fewestLate {
+		return 0 // silence costs it nothing
+	}
 	if wait = g.probing.Sub(now); wait <= 0 {
 		g.probing = now.Add(longestProbe) // until its outcome is known
 	}

@@ -8,7 +8,7 @@ import (
 
 // sweepEvery is how often timeouts are looked for. It is one timer for all
 // requests of a driver, and the resolution of their timeouts.
-const sweepEvery = 25 * time.Millisecond
+const sweepEvery = 50 * time.Millisecond
 
 // sweeper ends the requests whose time is over, at all gateways of a driver.
 type sweeper struct {

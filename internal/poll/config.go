@@ -28,9 +28,9 @@ type Config struct {
 	Metrics prometheus.Registerer // none where nil
 	Now     func() time.Time      // clock of schedules and status; time.Now where nil
 
-	Slot        time.Duration // turns that are due wake together; 20 ms where zero
+	Slot        time.Duration // turns that are due wake together; 50 ms where zero
 	Ramp        int           // devices of which no connection is known that are tried in one slot; 200 where zero
-	FlushEvery  time.Duration // readings wait so long for company; 100 ms where zero
+	FlushEvery  time.Duration // readings wait so long for company; 200 ms where zero
 	BatchSize   int           // or until so many are there; 2,048 where zero
 	MaxBuffered int           // readings waiting for the sink before reading stops; 100,000 where zero
 	Grace       time.Duration // for the last reads and readings after Run's context ended; 700 ms where zero
@@ -51,13 +51,13 @@ func (c *Config) setDefaults() {
 		c.Now = time.Now
 	}
 	if c.Slot == 0 {
-		c.Slot = 20 * time.Millisecond
+		c.Slot = 50 * time.Millisecond
 	}
 	if c.Ramp == 0 {
 		c.Ramp = 200
 	}
 	if c.FlushEvery == 0 {
-		c.FlushEvery = 100 * time.Millisecond
+		c.FlushEvery = 200 * time.Millisecond
 	}
 	if c.BatchSize == 0 {
 		c.BatchSize = 2048

@@ -292,7 +292,7 @@ func TestRampAfterAnOutage(t *testing.T) {
 	for i := range 100 {
 		list = append(list, starterDevice(fmt.Sprint("d", i), 200*time.Millisecond, p))
 	}
-	poller, stop := running(t, Config{Devices: list, Drivers: drivers.NewRegistry(f), Sink: c.sink, Ramp: 2})
+	poller, stop := running(t, Config{Devices: list, Drivers: drivers.NewRegistry(f), Sink: c.sink, Ramp: 2, Slot: 20 * time.Millisecond})
 	taken := func(d time.Duration) (turns float64, w Totals) {
 		m := poller.Mark()
 		time.Sleep(d)
