@@ -90,7 +90,7 @@ func deviceFacts(d *control.Device, location *time.Location, now time.Time) [][2
 		{"Last complete", moment(d.LastOK, now, location)},
 	}
 	if d.LastError != "" {
-		facts = append(facts, [2]string{"Last error", d.LastError + "\n(" + moment(d.LastErrorAt, now, location) + ")"})
+		facts = append(facts, [2]string{"Last error", strings.ReplaceAll(d.LastError, "device "+d.ID+": ", "") + "\n(" + moment(d.LastErrorAt, now, location) + ")"})
 	}
 	facts = append(facts,
 		[2]string{"Reads", fmt.Sprintf("%d, %d failed (%d in a row now), %d turns missed", d.Reads, d.Failures, d.ConsecutiveFailures, d.Missed)},

@@ -31,7 +31,6 @@ type devicePlan struct {
 type deviceView struct {
 	ID, Summary, Glyph, Class string
 	Facts                     string
-	Bad                       bool
 	Failures                  []failure
 	FailedAt                  string
 	Past                      bool // the failure is over
@@ -59,7 +58,7 @@ func (c *console) device(w http.ResponseWriter, r *http.Request) {
 	}
 	s := c.state(r.Context())
 	d := judge(detail.Device, s.now)
-	v := deviceView{ID: id, Glyph: d.state.glyph(), Class: d.state.glyph(), Bad: d.abnormal() || d.state == failingState,
+	v := deviceView{ID: id, Glyph: d.state.glyph(), Class: d.state.glyph(),
 		Summary: deviceSummary(s, &d), Facts: deviceFacts(&d), Tiles: deviceTiles(s, &d), Notes: detail.Notes, Setup: c.deviceSetup(s, &d), Reload: c.reloaded(s)}
 	if detail.PastError != "" {
 		v.Failures, v.FailedAt, v.Past = failures(id, detail.PastError), stampSeconds(detail.PastErrorAt, s), d.LastError == ""
@@ -88,7 +87,7 @@ func deviceSummary(s *state, d *deviceState) string {
 		return "Answering since " + stampSeconds(d.Since, s) + "; every point was read."
 	case failingState:
 		if d.LastGood.IsZero() {
-			return "The last read failed, wholly or in part; it has never been read whole."
+			return "The last read failed, wholly or in part; it has never been read whole so far."
 		}
 		return "The last read failed, wholly or in part; last read whole " + ago(d.LastGood, s.now) + " ago."
 	}
@@ -102,12 +101,17 @@ func deviceSummary(s *state, d *deviceState) string {
 	return text + "."
 }
 
+// driverWords name a driver's family of protocols.
+func driverWords(driver string) string {
+	return in(map[string]string{"opcua": "OPC UA"}, driver)
+}
+
 func deviceFacts(d *deviceState) string {
 	how := "polled every " + lasting(d.Interval)
 	if d.Mode == "subscribe" {
 		how = "subscribed, published every " + lasting(d.Interval)
 	}
-	return sentence(d.Driver) + ", " + how + ", " + d.Address
+	return driverWords(d.Driver) + ", " + how + ", " + d.Address
 }
 
 func deviceTiles(s *state, d *deviceState) []tile {
@@ -123,9 +127,9 @@ func deviceTiles(s *state, d *deviceState) []tile {
 	next := tile{Label: "Next turn", Value: "none planned", Words: true, Note: "readings come unasked"}
 	switch {
 	case d.NextProbe.After(s.now):
-		next = tile{Label: "Next probe", Value: "in " + lasting(d.NextProbe.Sub(s.now)), Note: "left alone until then, so that its neighbours are read"}
+		next = tile{Label: "Next probe", Value: stampSeconds(d.NextProbe, s), Note: "in " + lasting(d.NextProbe.Sub(s.now)) + "; left alone until then, so that its neighbours are read"}
 	case !d.NextTurn.IsZero():
-		next = tile{Label: "Next turn", Value: "in " + lasting(max(0, d.NextTurn.Sub(s.now))), Note: "the earliest of its groups"}
+		next = tile{Label: "Next turn", Value: stampSeconds(d.NextTurn, s), Note: "the earliest of its groups"}
 	}
 	parallel := tile{Label: "Requests at once", Value: "not told", Words: true, Note: "by this driver"}
 	if d.Parallel > 0 {
@@ -157,7 +161,7 @@ func clockTile(d *deviceState) tile {
 }
 
 func (c *console) deviceSetup(s *state, d *deviceState) []pair {
-	out := []pair{{Label: "Driver", Value: d.Driver}, {Label: "Address", Value: d.Address}, {Label: "Profile", Value: d.Profile}, {Label: "Meter", Value: d.MeterID}}
+	out := []pair{{Label: "Driver", Value: driverWords(d.Driver)}, {Label: "Address", Value: d.Address}, {Label: "Profile", Value: d.Profile}, {Label: "Meter", Value: d.MeterID}}
 	meters := pair{Label: "Meters", Value: "not in the registry"}
 	if id, link := behind(s, d.MeterID); id != "" {
 		meters.Value, meters.Href = id, link
@@ -209,7 +213,11 @@ func valueRow(s *state, v *DeviceValue) deviceValueRow {
 	row := deviceValueRow{Name: quantityWords(v.Quantity), Code: v.Quantity, Value: "none", Raw: v.Raw, Why: v.Detail}
 	row.Quality, row.Glyph = qualityWords(v.Quality)
 	if known(v.Number) {
-		row.Value = full(v.Number)
+		digits := 6
+		if v.Unit == "kWh" || v.Unit == "kvarh" {
+			digits = 10 // registers are compared to the last digit
+		}
+		row.Value = figures(v.Number, digits)
 		if v.Unit != "1" {
 			row.Unit = v.Unit
 		}
@@ -221,7 +229,10 @@ func valueRow(s *state, v *DeviceValue) deviceValueRow {
 	case v.Received.IsZero():
 		row.At = ""
 	case v.At.IsZero():
-		row.At, row.AtWords = stampSeconds(v.Received, s), "tried"
+		row.At = stampSeconds(v.Received, s)
+		if !known(v.Number) {
+			row.AtWords = "tried"
+		}
 	default:
 		row.At = stampSeconds(v.At, s)
 		if late := v.Received.Sub(v.At); late >= time.Second {
@@ -234,7 +245,7 @@ func valueRow(s *state, v *DeviceValue) deviceValueRow {
 func planOf(s *state, g *DeviceGroup) devicePlan {
 	plan := devicePlan{Name: orElse(g.Name, "all others"), Every: lasting(g.Interval)}
 	if !g.NextTurn.IsZero() {
-		plan.Next = "in " + lasting(max(0, g.NextTurn.Sub(s.now)))
+		plan.Next = stampSeconds(g.NextTurn, s)
 	}
 	for i := range g.Blocks {
 		b := &g.Blocks[i]

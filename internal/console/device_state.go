@@ -88,7 +88,7 @@ func (d *deviceState) words(s *state) string {
 			return "last read failed"
 		}
 		if d.LastGood.IsZero() {
-			return "never read whole"
+			return "no good read yet"
 		}
 		return "failing for " + ago(d.LastGood, s.now)
 	case silentState:
@@ -152,7 +152,7 @@ func (s *state) deviceAlarms() []alarm {
 	for _, d := range list {
 		why, what := "Never answered", " silent"
 		if d.state == failingState {
-			why, what = "Never read whole", " failing"
+			why, what = "No good read yet", " failing"
 		}
 		if !d.LastGood.IsZero() {
 			why = "Since " + stamp(d.LastGood, s.now, s.loc)

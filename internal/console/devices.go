@@ -187,8 +187,8 @@ func (c *console) devices(w http.ResponseWriter, r *http.Request) {
 func deviceColumns(q devicesQuery) []column {
 	var out []column
 	for _, def := range []struct{ key, label, class string }{
-		{"device", "Device", ""}, {"state", "State", ""}, {"good", "Last good", "n"}, {"every", "Every", "n wide"}, {"p50", "Round trip\nmedian ms", "n wide"}, {"p99", "Round trip\np99 ms", "n"},
-		{"share", "Good", "n wide"}, {"", "Meters", "wide"}, {"profile", "Profile, address", "wide"}, {"", "Last error", ""},
+		{"device", "Device", ""}, {"state", "State", ""}, {"good", "Last good", "n"}, {"every", "Every", "n wide"}, {"p50", "Round trip\nmedian ms", "n wide"}, {"p99", "Round trip\np99 ms", "n wide"},
+		{"share", "Good", "n wide"}, {"", "Meters", "wide"}, {"profile", "Profile, address", "wide"}, {"", "Last error", "wide"},
 	} {
 		col := column{Label: def.label, Class: def.class}
 		if def.key != "" {

@@ -223,9 +223,9 @@ func riskWords(v float64) string {
 	return fixed(v, 2)
 }
 
-// full writes v with up to eight significant figures, as an instrument shows it.
-func full(v float64) string {
-	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 8, 64), 64)
+// figures writes v with up to n significant figures, as an instrument shows it.
+func figures(v float64, n int) string {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', n, 64), 64)
 	if err != nil {
 		rounded = v
 	}

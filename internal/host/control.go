@@ -35,7 +35,7 @@ func (v controlView) Device(id string) (*control.Detail, bool) {
 	}
 	out := &control.Detail{Device: controlDevice(&d.DeviceStatus), Notes: d.Notes}
 	for i := range d.Values {
-		out.Values = append(out.Values, controlValue(&d.Values[i]))
+		out.Values = append(out.Values, controlValue(id, &d.Values[i]))
 	}
 	for _, g := range d.Groups {
 		group := control.Group{Name: g.Name, IntervalS: g.Interval.Seconds(), NextTurn: g.NextTurn}
@@ -77,9 +77,9 @@ func controlDevice(s *poll.DeviceStatus) control.Device {
 	return d
 }
 
-func controlValue(v *poll.Value) control.Value {
+func controlValue(id string, v *poll.Value) control.Value {
 	out := control.Value{
-		Quantity: string(v.Quantity), Unit: string(v.Quantity.Unit()), Detail: v.Detail,
+		Quantity: string(v.Quantity), Unit: string(v.Quantity.Unit()), Detail: withoutDevice(id, v.Detail),
 		EventTime: v.EventTime, ReceiveTime: v.ReceiveTime, Raw: hex.EncodeToString(v.Raw), Flags: flagNames(v.Flags),
 	}
 	if !v.ReceiveTime.IsZero() {
@@ -89,6 +89,11 @@ func controlValue(v *poll.Value) control.Value {
 		out.Value = &v.Number
 	}
 	return out
+}
+
+// withoutDevice leaves the device out of a message that stands under its name.
+func withoutDevice(id, message string) string {
+	return strings.TrimPrefix(message, "device "+id+": ")
 }
 
 // milliseconds of d; nil where there are none.

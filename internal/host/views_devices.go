@@ -44,7 +44,7 @@ func (h *Host) deviceDetail(id string) (*console.DeviceDetail, bool) {
 	for i := range d.Values {
 		v := &d.Values[i]
 		value := console.DeviceValue{
-			Quantity: string(v.Quantity), Number: v.Number, Unit: string(v.Quantity.Unit()), Flags: flagNames(v.Flags), Detail: v.Detail,
+			Quantity: string(v.Quantity), Number: v.Number, Unit: string(v.Quantity.Unit()), Flags: flagNames(v.Flags), Detail: withoutDevice(id, v.Detail),
 			At: v.EventTime, Received: v.ReceiveTime, Raw: hex.EncodeToString(v.Raw),
 		}
 		if !v.ReceiveTime.IsZero() {

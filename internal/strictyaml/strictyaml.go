@@ -80,6 +80,10 @@ func Decode(file string, data []byte, out any) (*Document, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 	if err := safely(func() error { return decoder.Decode(out) }); err != nil {
 		line, col, msg := describe(err)
+		if m := badDuration.FindStringSubmatch(msg); m != nil {
+			line, col = find(doc.root, m[1])
+			msg = fmt.Sprintf("%q is not a duration; write it as 1s, 500ms or 5m", m[1])
+		}
 		if m := typeMismatch.FindStringSubmatch(msg); m != nil {
 			msg = fmt.Sprintf("%s stands here; give %s", inWords(m[1]), inWords(m[2]))
 		}
@@ -156,6 +160,34 @@ func (f *aliasFinder) Visit(n ast.Node) ast.Visitor {
 	return f
 }
 
+// textFinder looks for the first text of a value.
+type textFinder struct {
+	value string
+	found ast.Node
+}
+
+// Visit implements ast.Visitor.
+func (f *textFinder) Visit(n ast.Node) ast.Visitor {
+	if s, ok := n.(*ast.StringNode); ok && s.Value == f.value && f.found == nil {
+		f.found = n
+	}
+	if f.found != nil {
+		return nil
+	}
+	return f
+}
+
+// find returns where a text stands first; the start of the file where it does not.
+func find(root ast.Node, value string) (line, col int) {
+	f := textFinder{value: value}
+	ast.Walk(&f, root)
+	if f.found == nil || f.found.GetToken() == nil {
+		return 1, 1
+	}
+	at := f.found.GetToken().Position
+	return at.Line, at.Column
+}
+
 func findAlias(root ast.Node) ast.Node {
 	var f aliasFinder
 	ast.Walk(&f, root)
@@ -169,6 +201,10 @@ func parent(path string) string {
 	}
 	return path[:cut]
 }
+
+// badDuration is how the standard library words a text that is no duration; the
+// YAML library passes that on without a place.
+var badDuration = regexp.MustCompile(`^time: .*duration "(.*)"$`)
 
 // typeMismatch is how the YAML library words a value of the wrong type.
 var typeMismatch = regexp.MustCompile(`^cannot unmarshal (\S+) into Go .*of type (\S+)`)
