@@ -166,7 +166,7 @@ func TestBenchReads(t *testing.T) {
 	if err := bare.Connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	defer bare.Close(context.Background()) //nolint:errcheck // the test is over
+	defer bare.Close(context.Background())
 	var ask []*ua.ReadValueID
 	for i := range nodes {
 		ask = append(ask, &ua.ReadValueID{NodeID: ua.NewStringNodeID(uint16(peer.Namespace), fmt.Sprint("I", i)), AttributeID: ua.AttributeIDValue})

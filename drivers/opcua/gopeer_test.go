@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +17,6 @@ import (
 type goServer struct {
 	addr  string
 	space *server.MapNamespace
-	mu    sync.Mutex
 }
 
 // value is what node "Vn" always has: recognisable, so that a wrong one shows.

@@ -111,6 +111,7 @@ func TestData(t *testing.T) {
 	t.Run("queue", func(t *testing.T) { testQueue(t, peer) })
 	t.Run("groups", func(t *testing.T) { testGroups(t, peer) })
 	t.Run("come and go", func(t *testing.T) { testComeAndGo(t, peer) })
+	t.Run("cut", func(t *testing.T) { testCut(t, peer) })
 	t.Run("half open", func(t *testing.T) { testHalfOpen(t, peer) })
 	t.Run("no publishing", func(t *testing.T) { testNoPublishing(t, peer) })
 }

@@ -25,6 +25,11 @@ type hostile struct {
 	attacks        [len(attackNames)]atomic.Int64
 	work           sync.WaitGroup
 
+	// One attack alone, at one chunk, where it is not pass.
+	only    attack
+	at      int64
+	counted atomic.Int64
+
 	mu    sync.Mutex
 	rng   *rand.Rand
 	conns map[net.Conn]bool
@@ -98,6 +103,13 @@ func newHostile(t testing.TB, upstream string, seed uint64, signed bool) *hostil
 // draw picks what happens to the next chunk: mostly nothing, so that the
 // driver gets somewhere.
 func (h *hostile) draw(first bool) (attack, uint64) {
+	if h.only != pass {
+		if h.counted.Add(1) != h.at {
+			return pass, 0
+		}
+		h.attacks[h.only].Add(1)
+		return h.only, uint64(h.at) * 0x9e3779b97f4a7c15
+	}
 	if h.peaceful.Load() {
 		return pass, 0
 	}

@@ -38,20 +38,58 @@ func soak(t testing.TB, short time.Duration) time.Duration {
 // and when it stops every device is read again, with nothing left behind.
 func TestHostile(t *testing.T) {
 	peer := dataServer(t, dataSettings{})
-	const points = `
+	t.Run("unsecured", func(t *testing.T) {
+		besiege(t, newHostile(t, peer.hostPort(), 20261124, false), hostilePoints, none, hostileWant)
+	})
+	t.Run("signed", func(t *testing.T) {
+		options := map[string]string{optSecurity: "Basic256Sha256", optSecurityMode: "sign", optPin: peer.SHA256}
+		besiege(t, newHostile(t, peer.hostPort(), 4840, true), hostilePoints, options, hostileWant)
+	})
+}
+
+// hostilePoints are nodes of data.js that do not change, and what they hold.
+const hostilePoints = `
     - {quantity: active_power, node: "nsu=urn:gridwarden:data;s=M1.P"}
     - {quantity: reactive_power, node: "nsu=urn:gridwarden:data;s=M2.Q"}
     - {quantity: voltage_a, node: "nsu=urn:gridwarden:data;s=M3.U1"}
     - {quantity: active_energy_import, node: "nsu=urn:gridwarden:data;s=M3.E"}`
-	values := []float64{10.25, 5, 230.5, 3000}
-	want := func(i int) float64 { return values[i] }
-	t.Run("unsecured", func(t *testing.T) {
-		besiege(t, newHostile(t, peer.hostPort(), 20261124, false), points, none, want)
-	})
-	t.Run("signed", func(t *testing.T) {
-		options := map[string]string{optSecurity: "Basic256Sha256", optSecurityMode: "sign", optPin: peer.SHA256}
-		besiege(t, newHostile(t, peer.hostPort(), 4840, true), points, options, want)
-	})
+
+func hostileWant(i int) float64 { return []float64{10.25, 5, 230.5, 3000}[i] }
+
+// TestEachAttack makes every attack once, while connecting and while reading:
+// no value is wrong, and the next reads are whole again.
+func TestEachAttack(t *testing.T) {
+	t.Parallel()
+	peer := dataServer(t, dataSettings{})
+	p := testProfile(t, hostilePoints)
+	for a := drip; a <= noAcknowledge; a++ {
+		if a == flip { // without signatures nobody could tell
+			continue
+		}
+		for _, at := range []int64{1, 2, 4, 7, 9} {
+			t.Run(fmt.Sprint(attackNames[a], " at ", at), func(t *testing.T) {
+				t.Parallel()
+				h := newHostile(t, peer.hostPort(), 1, false)
+				h.only, h.at = a, at
+				s := open(t, driver(t, Options{Timeout: 500 * time.Millisecond, Connect: time.Second}), testDevice(t, "a", h.addr, p, none))
+				whole := 0
+				for end := time.Now().Add(20 * time.Second); whole < 3 || h.attacks[a].Load() == 0; time.Sleep(5 * time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatalf("%d whole reads after the attack", whole)
+					}
+					list, err := s.Read(t.Context(), 0)
+					whole++
+					for i, r := range list {
+						if r.Quality == meter.Bad && math.IsNaN(r.Value) {
+							whole = 0
+						} else if r.Value != hostileWant(i) {
+							t.Fatalf("wrong value %+v (%v)", r, err)
+						}
+					}
+				}
+			})
+		}
+	}
 }
 
 // besiege reads and subscribes through the hostile proxy.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gridwarden/gridwarden/drivers/drivertest"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
@@ -128,6 +129,15 @@ func testHalfOpen(t *testing.T, peer *dataPeer) {
 	b := follow(t, open(t, driver(t, Options{}), testDevice(t, "half", hole.addr, testProfile(t, dataPoints), none)))
 	recovers(t, peer, b, hole.swallow, true)
 	recovers(t, peer, b, hole.swallow, true)
+}
+
+// testCut ends the TCP connection; what changed meanwhile comes afterwards.
+func testCut(t *testing.T, peer *dataPeer) {
+	proxy := drivertest.NewProxy(t, peer.hostPort())
+	b := follow(t, open(t, driver(t, Options{}), testDevice(t, "cut", proxy.Addr(), testProfile(t, dataPoints), none)))
+	for range 3 {
+		recovers(t, peer, b, proxy.Cut, true)
+	}
 }
 
 // testNoPublishing leaves connection, session and channel alive, and answers

@@ -105,7 +105,7 @@ func (s *subscription) create(list []*subscriber) error {
 		RequestedLifetimeCount: uint32(max(30, lifetime/interval)), PublishingEnabled: true,
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // the caller says where
+		return err
 	}
 	s.id = res.SubscriptionID
 	s.publishing = milliseconds(res.RevisedPublishingInterval)
@@ -201,7 +201,7 @@ func (s *subscription) pump() error {
 	for {
 		select {
 		case <-e.ctx.Done():
-			return e.ctx.Err() //nolint:wrapcheck // nobody reads it
+			return e.ctx.Err()
 		case <-e.hub.changed:
 			if settled == nil { // who comes or goes together is served together
 				settled = time.After(settle)
