@@ -107,7 +107,7 @@ func TestNewSaysWhatIsMissing(t *testing.T) {
 
 func TestNobodyComesInWithoutLogin(t *testing.T) {
 	k := newDistrict(t).desk()
-	for _, path := range []string{"/", "/queue", "/usage-points/" + minerPoint, "/transformers", "/transformers/" + hotArea, "/cases", "/cases/C-2026-0001", "/devices", "/plugins", "/tasks", "/approvals", "/audit", "/no-such-page"} {
+	for _, path := range []string{"/", "/queue", "/usage-points/" + minerPoint, "/transformers", "/transformers/" + hotArea, "/cases", "/cases/C-2026-0001", "/devices", "/devices/gw-T-1044", "/plugins", "/tasks", "/approvals", "/audit", "/no-such-page"} {
 		resp, body := k.do("GET", path, nil)
 		if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/login") {
 			t.Errorf("GET %s without login: %d to %q", path, resp.StatusCode, resp.Header.Get("Location"))

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,6 +66,9 @@ func (c *console) device(w http.ResponseWriter, r *http.Request) {
 	}
 	for i := range detail.Values {
 		row := valueRow(s, &detail.Values[i])
+		if d.LastError != "" && slices.Contains(detail.Values[i].Flags, "comm_failure") {
+			row.Why = "" // the device's error stands above, once
+		}
 		if row.Glyph != "ok" {
 			v.NotGood++
 		}

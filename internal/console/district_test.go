@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -278,7 +279,9 @@ func (d *district) liveValues(rng *rand.Rand) {
 		d.loading[t.ID] = l
 		dev := Device{ID: "gw-" + t.ID, MeterID: t.MeterID, Driver: "modbus", Address: "modbus://127.0.0.1:1502/" + fmt.Sprint(i+1), Profile: "sim-transformer", Interval: time.Second, LastGood: d.now.Add(-time.Second), LastTry: d.now, Due: 3600, OK: 3590, Failed: 10}
 		if t.ID == "T-1044" {
-			dev.LastGood, dev.LastError = l.At, "modbus://127.0.0.1:1502/34: dial tcp: connection refused; is the gateway on and its port open?"
+			dev.State, dev.Since, dev.NextProbe, dev.Parallel, dev.Connections = "silent", l.At, d.now.Add(20*time.Second), 1, 2
+			dev.ClockKnown, dev.ClockOffset = true, -40*time.Second
+			dev.LastGood, dev.LastError = l.At, "device gw-T-1044: modbus://127.0.0.1:1502/34: dial tcp: connection refused; is the gateway on and its port open?"
 		}
 		d.devices = append(d.devices, dev)
 	}
@@ -288,6 +291,33 @@ func (d *district) liveValues(rng *rand.Rand) {
 		{Name: "energybalance", Version: "0.1.0", BuiltIn: true, SHA256: "7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a0000", PID: 4711, Runs: 12, State: "running"},
 		{Name: "acme_heat", Version: "2.0.1", SHA256: "91d02f3e", State: "quarantined", Error: "acme_heat: answered with a window it was not given; three times in a row, so it is out until the next start"},
 	}
+}
+
+// device is a device in full: the silent gateway, the substation, else bare.
+func (d *district) device(id string) (*DeviceDetail, bool) {
+	i := slices.IndexFunc(d.devices, func(one Device) bool { return one.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	out := &DeviceDetail{Device: d.devices[i], PastError: d.devices[i].LastError, PastErrorAt: d.now}
+	switch id {
+	case "gw-T-1044":
+		out.Values = []DeviceValue{
+			{Quantity: "hot_spot_temperature", Number: math.NaN(), Unit: "°C", Quality: "bad", Flags: []string{"comm_failure"}, Detail: "connection refused", Received: d.now},
+			{Quantity: "voltage_ab", Number: math.NaN(), Unit: "V"},
+			{Quantity: "power_factor", Number: 0.93, Unit: "1", Quality: "uncertain", Flags: []string{"frozen", "some_new_flag"}, Detail: hostile, At: d.now, Received: d.now},
+		}
+		out.Groups = []DeviceGroup{{Interval: time.Second, Blocks: []DeviceBlock{{Table: "holding", Address: 100, Count: 10, Quantities: []string{"hot_spot_temperature", "voltage_ab"}}}},
+			{Name: "energy", Interval: 15 * time.Minute, NextTurn: d.now.Add(time.Minute), Blocks: []DeviceBlock{{Table: "input", Address: 7, Count: 1, Quantities: []string{"power_factor"}}}}}
+		out.Notes = []string{"the server does not take the deadband"}
+	case "ua-substation":
+		out.Mode, out.State, out.Since, out.P50, out.P99, out.RoundTrip = "subscribe", "ok", d.now.Add(-time.Hour), 900*time.Microsecond, 12*time.Millisecond, time.Millisecond
+		out.ClockKnown, out.PastError = true, "device ua-substation: connection reset; look at the network\nsecond line"
+		out.Values = []DeviceValue{{Quantity: "active_power", Number: 1353.4219, Unit: "kW", Quality: "good", At: d.now.Add(-3 * time.Second), Received: d.now, Raw: "0bcea3dc"},
+			{Quantity: "top_oil_temperature", Number: -4, Unit: "°C", Quality: "uncertain", Flags: []string{"stale"}, Detail: "the source's clock is behind", At: d.now, Received: d.now}}
+		out.Groups = []DeviceGroup{{Interval: time.Second, Blocks: []DeviceBlock{{Table: "nodes", Count: 2, Quantities: []string{"active_power", "top_oil_temperature"}, Nodes: []string{"ns=2;s=Power", "ns=2;s=Oil"}}}}}
+	}
+	return out, true
 }
 
 func (d *district) LatestResult(context.Context) (*detect.Result, error) {
@@ -353,7 +383,7 @@ func (d *district) config() Config {
 	return Config{
 		Site: Site{Name: "Shiqiao 35/10 kV", Area: "Hill County grid", Location: d.loc}, Results: d, Network: func() *grid.Network { return d.network }, Curves: d.curves, Access: d, Cases: d,
 		Loading: func(context.Context) (map[string]Loading, error) { return d.loading, nil },
-		Devices: func() []Device { return d.devices }, Plugins: func() []Plugin { return d.plugins },
+		Devices: func() []Device { return d.devices }, Device: d.device, Plugins: func() []Plugin { return d.plugins },
 		Historian: fakeHistorian{state: "writing"}, Backlog: func(context.Context) (int64, error) { return d.backlog, nil },
 		Hub: d.hub, LiveInterval: 20 * time.Millisecond, Version: "0.1.0", Clock: func() time.Time { return d.now }, Logger: slog.New(slog.DiscardHandler),
 	}

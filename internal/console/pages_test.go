@@ -24,15 +24,19 @@ func everyPage() map[string][]string {
 			`aria-sort="ascending"`, "Load behind no meter", "Data name nobody", `href="/usage-points/UP-10312"`, "data 99.7" + nbsp + "%"},
 		"/usage-points/" + minerPoint: {"Base load stepped up, flat day and night", "Base load stepped from", "48.2" + nbsp + "kW day and night; peers stay below", "The pattern changed on", "Load factor 0.9", "1 open",
 			"Undeclared", "Ruled out", "98 % of hours lie within 3 %", "rank 1 of 4", "blocked, 2" + nbsp + "conditions unmet", "factor 80", "sole usage point", "24 commercial customers", "18 missing or bad", "median before", `class="missing"`},
-		"/usage-points/UP-10110":     {"No detector found anything abnormal", "Highest around 19:00", "24 customers of the same declared use", "below the case threshold", "Household C-10110"},
-		"/transformers":              {"T-1023", "Too small for its load", "To look at <b>4</b>", "no data, 12" + nbsp + "min"},
-		"/transformers/" + hotArea:   {"Overloaded and too small for its load", "Above its rating on every day", "rating 50" + nbsp + "kVA", "takes 5", "of the energy has no meter behind it", "active power only", "Hot-spot, highest", "66.0" + nbsp + "kVA of 50"},
-		"/transformers/T-1033":       {"Load behind no meter.", "4.1 kW day and night that no meter has"},
-		"/transformers/T-1044":       {"silent for 12" + nbsp + "min"},
-		"/cases":                     {"2" + nbsp + "open cases", "Load behind no meter, nobody named", "26" + nbsp + "h ago"},
-		"/cases/C-2026-0001":         {"blocked, 2" + nbsp + "conditions unmet", "contract_breach.suspend: requires authority_order", "Case opened by finding", "By Lin Wei.", "generic 2026-10", "a notice may not be sent over an open one"},
-		"/cases/C-2026-0002":         {"nobody is named", "Balance and evidence"},
-		"/devices":                   {"silent for 12" + nbsp + "min", "connection refused", "not in the registry", "ua-substation", "144,000", "Silent <b>1</b>"},
+		"/usage-points/UP-10110":   {"No detector found anything abnormal", "Highest around 19:00", "24 customers of the same declared use", "below the case threshold", "Household C-10110"},
+		"/transformers":            {"T-1023", "Too small for its load", "To look at <b>4</b>", "no data, 12" + nbsp + "min"},
+		"/transformers/" + hotArea: {"Overloaded and too small for its load", "Above its rating on every day", "rating 50" + nbsp + "kVA", "takes 5", "of the energy has no meter behind it", "active power only", "Hot-spot, highest", "66.0" + nbsp + "kVA of 50"},
+		"/transformers/T-1033":     {"Load behind no meter.", "4.1 kW day and night that no meter has"},
+		"/transformers/T-1044":     {"silent for 12" + nbsp + "min"},
+		"/cases":                   {"2" + nbsp + "open cases", "Load behind no meter, nobody named", "26" + nbsp + "h ago"},
+		"/cases/C-2026-0001":       {"blocked, 2" + nbsp + "conditions unmet", "contract_breach.suspend: requires authority_order", "Case opened by finding", "By Lin Wei.", "generic 2026-10", "a notice may not be sent over an open one"},
+		"/cases/C-2026-0002":       {"nobody is named", "Balance and evidence"},
+		"/devices":                 {"silent for 12" + nbsp + "min", "connection refused", "not in the registry", "ua-substation", "144,000", "Silent <b>1</b>"},
+		"/devices/gw-T-1044": {"Silent for 12" + nbsp + "min; left alone, next probe in 20" + nbsp + "s.", "connection refused.", "Is the gateway on and its port open?", "13:48:", "none", "The device was not reached", "Hot-spot temperature",
+			"Holding registers 100 to 109 (10)", "every 15" + nbsp + "min", "T-1044", "40" + nbsp + "s", "behind ours: synchronise it", html.EscapeString(hostile), "Told by the driver", "as learned; 2" + nbsp + "connections"},
+		"/devices/ua-substation":     {"Answering since", "every point was read", "OPC UA, subscribed", "ns=2;s=Power", "1,353.42", "0bcea3dc", "received 3" + nbsp + "s later", "Over: it has been read whole since", "The source&#39;s clock is behind", "right"},
+		"/devices/no-such":           {"No device no-such"},
 		"/plugins":                   {"quarantined", "third party", "7c1e5a90b04a", "out until the next start"},
 		"/tasks":                     {"Field tasks are not set up", "Start with the queue", "Cases go as far as desk review"},
 		"/approvals":                 {"Approvals are not set up"},
@@ -138,7 +142,7 @@ func balanced(t *testing.T, path, body string) {
 func TestHostileIDs(t *testing.T) {
 	k := newDistrict(t).desk().logIn()
 	for _, id := range []string{hostile, "../../etc/passwd", "a/b", "%00", "'; DROP TABLE", strings.Repeat("x", 5000), "\xff\xfe", "🐙", "a\nb", "."} {
-		for _, kind := range []string{"usage-points", "transformers", "cases"} {
+		for _, kind := range []string{"usage-points", "transformers", "cases", "devices"} {
 			resp, body := k.do("GET", "/"+kind+"/"+url.PathEscape(id), nil)
 			if resp.StatusCode != 404 && resp.StatusCode/100 != 3 && id != "." {
 				t.Errorf("%s %q: %d", kind, clip(id, 20), resp.StatusCode)
