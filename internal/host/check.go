@@ -46,9 +46,9 @@ func Check(cfg *config.Config, linked *drivers.Registry, further ...fs.FS) (*Che
 	exports, err := exportFiles(cfg.Readings)
 	problems = append(problems, err)
 	out.Exports = len(exports)
-	devices, known, err := loadDevices(cfg, linked, network, further...)
+	devices, known, err := loadDevices(cfg, linked, network, nil, further...)
 	problems = append(problems, err)
-	out.Devices, out.Profiles = len(devices), known
+	out.Devices, out.Profiles = len(devices), len(known)
 	out.Warnings = append(out.Warnings, strangers(devices, network)...)
 	return &out, errors.Join(problems...)
 }

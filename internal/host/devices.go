@@ -102,16 +102,22 @@ func placed(at string, err error) error {
 }
 
 // loadDevices reads everything that says what is polled: devices, device
-// files and profiles. The error holds all that is wrong, a line each.
-func loadDevices(cfg *config.Config, linked *drivers.Registry, network *grid.Network, further ...fs.FS) ([]drivers.Device, int, error) {
+// files and profiles. A profile that is the same as one of before is that one,
+// so that devices share it. The error holds all that is wrong, a line each.
+func loadDevices(cfg *config.Config, linked *drivers.Registry, network *grid.Network, before map[string]*profile.Profile, further ...fs.FS) ([]drivers.Device, map[string]*profile.Profile, error) {
 	configured, err := configuredDevices(cfg)
 	profiles, badProfiles := profilesOf(cfg, further...)
 	if badProfiles != nil {
-		return nil, 0, errors.Join(err, badProfiles)
+		return nil, nil, errors.Join(err, badProfiles)
+	}
+	for name, p := range profiles {
+		if same := before[name]; same != nil && same.Digest() != "" && same.Digest() == p.Digest() {
+			profiles[name] = same
+		}
 	}
 	devices, bad := resolveDevices(configured, profiles, network)
 	wrong := poll.Check(devices, linked)
-	return devices, len(profiles), errors.Join(err, bad, located(wrong, configured))
+	return devices, profiles, errors.Join(err, bad, located(wrong, configured))
 }
 
 // located says of each line of an error that begins with a device where that

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/console"
 	"github.com/gridwarden/gridwarden/internal/poll"
@@ -39,8 +41,20 @@ func (r *Reload) Refused() bool { return len(r.Problems) > 0 }
 // reloads holds one token, so that files are read by one Reload at a time and
 // an older state never replaces a newer one.
 type reloads struct {
-	token chan struct{}
-	last  atomic.Pointer[Reload]
+	token    chan struct{}
+	profiles map[string]*profile.Profile // that devices use; of who has the token
+	last     atomic.Pointer[Reload]
+}
+
+// inUse are the profiles that devices use.
+func inUse(devices []drivers.Device, all map[string]*profile.Profile) map[string]*profile.Profile {
+	used := make(map[string]*profile.Profile)
+	for i := range devices {
+		if p := devices[i].Profile; all[p.Name] == p {
+			used[p.Name] = p
+		}
+	}
+	return used
 }
 
 // Reload reads the devices, device files and profiles of the configuration
@@ -75,14 +89,17 @@ func (h *Host) reload(result *Reload) error {
 		return err //nolint:wrapcheck // each problem names its place
 	}
 	network := h.Network()
-	devices, _, err := loadDevices(cfg, h.opts.Drivers, network, h.opts.Profiles...)
+	devices, profiles, err := loadDevices(cfg, h.opts.Drivers, network, h.reloads.profiles, h.opts.Profiles...)
 	if err != nil {
 		return err
 	}
 	result.Restart = config.Changed(h.cfg, cfg)
 	result.Warnings = strangers(devices, network)
-	result.Change, err = h.poller.Apply(devices)
-	return err //nolint:wrapcheck // it names the device and the mend
+	if result.Change, err = h.poller.Apply(devices); err != nil {
+		return err //nolint:wrapcheck // it names the device and the mend
+	}
+	h.reloads.profiles = inUse(devices, profiles)
+	return nil
 }
 
 // tell logs a result.

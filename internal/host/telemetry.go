@@ -100,10 +100,11 @@ func (h *Host) openCurves(context.Context) error {
 }
 
 func (h *Host) openPolling(context.Context) error {
-	devices, _, err := loadDevices(h.cfg, h.opts.Drivers, h.Network(), h.opts.Profiles...)
+	devices, profiles, err := loadDevices(h.cfg, h.opts.Drivers, h.Network(), nil, h.opts.Profiles...)
 	if err != nil {
 		return err
 	}
+	h.reloads.profiles = inUse(devices, profiles)
 	h.poller, err = poll.New(poll.Config{
 		Devices: devices, Drivers: h.opts.Drivers, Sink: h.stream.PublishReadings,
 		Logger: h.log, Metrics: h.metrics, Now: h.opts.Now,
