@@ -66,13 +66,14 @@ func TestBenchMonitoredItems(t *testing.T) {
 	}
 	var mu sync.Mutex
 	tracks := make(map[string]*track, benchItems)
-	bad, disorder := 0, 0
+	bad, disorder, why := 0, 0, ""
 	take := func(list []meter.Reading) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, r := range list {
 			if r.Quality != meter.Good {
 				bad++
+				why = r.Detail
 				continue
 			}
 			key := r.DeviceID + string(r.Quantity)
@@ -140,7 +141,8 @@ func TestBenchMonitoredItems(t *testing.T) {
 		Bad      int     `json:"bad"`
 		Disorder int     `json:"out_of_order"`
 		Seconds  float64 `json:"duration_s"`
-	}{"monitored-items", len(tracks), expected, received, expected - received, bad, disorder, time.Since(began).Seconds()}
+		Why      string  `json:"last_fault,omitempty"`
+	}{"monitored-items", len(tracks), expected, received, expected - received, bad, disorder, time.Since(began).Seconds(), why}
 	printJSON(result)
 	if result.Lost != 0 || bad != 0 || disorder != 0 || len(tracks) != benchItems {
 		t.Errorf("%+v", result)

@@ -83,14 +83,22 @@ func (e *endpoint) announce() {
 	}
 }
 
-// subscribers returns who is subscribed now. Where nobody is, the hub ends.
+// subscribers returns who is subscribed now.
 func (e *endpoint) subscribers() []*subscriber {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.hub.subscribers)
+}
+
+// stopHub ends the hub where nobody is subscribed. Whoever comes next starts
+// another one.
+func (e *endpoint) stopHub() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.hub.subscribers) == 0 {
 		e.hub.running = false
 	}
-	return slices.Clone(e.hub.subscribers)
+	return !e.hub.running
 }
 
 // runHub keeps a subscription going while there are subscribers.
@@ -106,16 +114,15 @@ func (e *endpoint) runHub() {
 		case <-e.hub.changed: // the list that is taken next has it
 		default:
 		}
-		list := e.subscribers()
-		if len(list) == 0 {
+		if e.stopHub() {
 			return
 		}
-		err := e.runSubscription(list, back.succeeded)
+		err := e.runSubscription(e.subscribers(), back.succeeded)
 		e.hubCondition(condition{})
 		if e.ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, errFaster) {
+		if errors.Is(err, errNobody) {
 			continue
 		}
 		back.failed(err)
@@ -126,25 +133,23 @@ func (e *endpoint) runHub() {
 		for _, s := range e.subscribers() {
 			s.deliver(s.session.dev.AllFailed(now, meter.CommFailure, fmt.Sprintf("device %s: %v", s.session.dev.ID, err)))
 		}
-		if !e.pause(back.remaining()) {
-			return
-		}
+		e.pause(back.remaining())
 	}
 }
 
-// pause waits unless the endpoint is closed or everybody leaves meanwhile.
-func (e *endpoint) pause(d time.Duration) bool {
+// pause waits, but not where the endpoint is closed or everybody leaves.
+func (e *endpoint) pause(d time.Duration) {
 	timer := time.NewTimer(max(0, d))
 	defer timer.Stop()
 	for {
 		select {
 		case <-e.ctx.Done():
-			return false
+			return
 		case <-timer.C:
-			return true
+			return
 		case <-e.hub.changed:
 			if len(e.subscribers()) == 0 {
-				return false
+				return
 			}
 		}
 	}
@@ -155,7 +160,3 @@ func (e *endpoint) hubCondition(c condition) {
 	defer e.mu.Unlock()
 	e.hub.condition = c
 }
-
-// errFaster says that somebody came who wants to hear more often than the
-// subscription publishes.
-var errFaster = errors.New("a faster subscription is wanted")

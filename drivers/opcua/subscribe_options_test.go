@@ -164,6 +164,7 @@ func testComeAndGo(t *testing.T, peer *dataPeer) {
 		t.Run(fmt.Sprint("guest ", n), func(t *testing.T) {
 			guest := dev
 			guest.ID = fmt.Sprint("guest", n)
+			guest.Interval = 200*time.Millisecond - time.Duration(n)*50*time.Millisecond // each in more of a hurry
 			b := follow(t, open(t, d, guest))
 			b.wait(t, "the guest's values", 8*time.Second, atLeast(1, meter.VoltageA, meter.Good))
 		})

@@ -107,12 +107,37 @@ func (s *subscription) create(list []*subscriber) error {
 	if err != nil {
 		return err
 	}
-	s.id = res.SubscriptionID
-	s.publishing = milliseconds(res.RevisedPublishingInterval)
-	if s.publishing <= 0 || s.publishing > time.Hour {
-		return fmt.Errorf("the server would publish every %v ms", res.RevisedPublishingInterval)
+	s.id, s.heard = res.SubscriptionID, time.Now()
+	return s.revised(list, res.RevisedPublishingInterval, res.RevisedMaxKeepAliveCount)
+}
+
+// hurry makes the subscription publish more often, where somebody came who
+// wants that.
+func (s *subscription) hurry(list []*subscriber) error {
+	interval := wanted(list)
+	if interval >= s.publishing || interval >= s.items.asked {
+		return nil
 	}
-	silence := s.publishing * time.Duration(min(max(1, res.RevisedMaxKeepAliveCount), 1000))
+	ctx, cancel := context.WithTimeout(s.endpoint.ctx, s.endpoint.opts.Connect)
+	defer cancel()
+	res, err := client.Call[ua.ModifySubscriptionResponse](ctx, s.conn.client, &ua.ModifySubscriptionRequest{
+		SubscriptionID: s.id, RequestedPublishingInterval: float64(interval.Milliseconds()), RequestedMaxKeepAliveCount: uint32(max(1, keepAlive/interval)),
+		RequestedLifetimeCount: uint32(max(30, lifetime/interval)),
+	})
+	if err != nil {
+		return fmt.Errorf("publish more often: %w", err)
+	}
+	return s.revised(list, res.RevisedPublishingInterval, res.RevisedMaxKeepAliveCount)
+}
+
+// revised takes what the server makes of our wishes, and says it.
+func (s *subscription) revised(list []*subscriber, publishing float64, keepAlives uint32) error {
+	s.publishing = milliseconds(publishing)
+	if s.publishing <= 0 || s.publishing > time.Hour {
+		return fmt.Errorf("the server would publish every %v ms", publishing)
+	}
+	interval := wanted(list)
+	silence := s.publishing * time.Duration(min(max(1, keepAlives), 1000))
 	s.watchdog = max(s.endpoint.opts.Watchdog, 2*silence)
 	note := ""
 	if s.publishing > 2*interval {
@@ -124,7 +149,6 @@ func (s *subscription) create(list []*subscriber) error {
 	for _, sub := range list {
 		sub.session.notes.set("publishing", note)
 	}
-	s.heard = time.Now()
 	return nil
 }
 
@@ -212,11 +236,11 @@ func (s *subscription) pump() error {
 			if len(list) == 0 {
 				return errNobody
 			}
-			if wanted(list) < s.publishing && wanted(list) < s.items.asked {
-				return errFaster
+			if err := s.hurry(list); err != nil {
+				return fmt.Errorf("subscription at %s: %w", e.settings.url, err)
 			}
 			if err := s.follow(list); err != nil {
-				return err
+				return fmt.Errorf("subscription at %s: %w", e.settings.url, err)
 			}
 		case <-s.conn.client.Done():
 			return fmt.Errorf("the connection to %s was lost: %w", e.settings.url, s.conn.client.Err())
@@ -224,7 +248,12 @@ func (s *subscription) pump() error {
 			if err := s.handle(p); err != nil {
 				return fmt.Errorf("subscription at %s: %w", e.settings.url, err)
 			}
-		case now := <-tick.C:
+		case <-tick.C:
+			// What came while somebody was slow to take it is no silence.
+			if err := s.drain(); err != nil {
+				return fmt.Errorf("subscription at %s: %w", e.settings.url, err)
+			}
+			now := time.Now()
 			if silence := now.Sub(s.heard); silence > s.watchdog {
 				return fmt.Errorf("%w at %s for %v; connecting anew", errSilentSubscription, e.settings.url, silence.Round(100*time.Millisecond))
 			}

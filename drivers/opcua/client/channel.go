@@ -115,7 +115,7 @@ func allowed(req ua.Request) bool {
 	case *ua.OpenSecureChannelRequest, *ua.CloseSecureChannelRequest, *ua.GetEndpointsRequest,
 		*ua.CreateSessionRequest, *ua.ActivateSessionRequest, *ua.CloseSessionRequest,
 		*ua.ReadRequest, *ua.HistoryReadRequest, *ua.BrowseRequest, *ua.BrowseNextRequest, *ua.TranslateBrowsePathsToNodeIDsRequest,
-		*ua.CreateSubscriptionRequest, *ua.DeleteSubscriptionsRequest, *ua.CreateMonitoredItemsRequest, *ua.DeleteMonitoredItemsRequest,
+		*ua.CreateSubscriptionRequest, *ua.ModifySubscriptionRequest, *ua.DeleteSubscriptionsRequest, *ua.CreateMonitoredItemsRequest, *ua.DeleteMonitoredItemsRequest,
 		*ua.PublishRequest, *ua.RepublishRequest:
 		return true
 	}
