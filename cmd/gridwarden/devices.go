@@ -40,7 +40,6 @@ func (f *runningFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.config, "config", "c", "", "configuration file that the program was started with (default: gridwarden.yaml, unless --data-dir is given)")
 	cmd.Flags().StringVar(&f.dir, "data-dir", "", "data folder of the program, instead of a configuration")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON document")
-	cmd.MarkFlagsMutuallyExclusive("config", "data-dir")
 }
 
 // running is the program that was asked for, and the site's time zone.
@@ -51,6 +50,9 @@ type running struct {
 }
 
 func (f *runningFlags) find() (*running, error) {
+	if f.dir != "" && f.config != "" {
+		return nil, badInput{errors.New("--config and --data-dir name two programs; give one of them")}
+	}
 	if f.dir != "" {
 		return &running{control.NewClient(f.dir), time.Local, "gridwarden run -c FILE"}, nil
 	}

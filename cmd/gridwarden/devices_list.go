@@ -110,7 +110,7 @@ func roughly(d time.Duration) string {
 	case d < 10*time.Second:
 		return d.Round(100 * time.Millisecond).String()
 	}
-	return d.Round(time.Second).String()
+	return seconds(d.Round(time.Second).Seconds())
 }
 
 // seconds writes an interval: "1s", "200ms", "15m".

@@ -13,7 +13,14 @@ import (
 
 // The program re-executes itself to serve the built-in detectors; under test
 // that is the test binary.
+// runProgram makes the test binary the program itself, for tests that need it
+// as a process of its own.
+const runProgram = "GRIDWARDEN_TEST_RUN"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(runProgram) != "" {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	if len(os.Args) > 2 && os.Args[1] == "plugins" && os.Args[2] == "serve" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
@@ -83,6 +90,14 @@ func TestExitCodes(t *testing.T) {
 		{"probe no unit", []string{"probe", "modbus://127.0.0.1:1/300"}, exitUsage, "unit"},
 		{"probe no address", []string{"probe", "127.0.0.1", "--profile", "x"}, exitUsage, "is not a device address"},
 		{"probe nobody there", []string{"probe", "modbus://127.0.0.1:1/1", "--profile", "sim-1p-float", "--timeout", "300ms"}, exitFailed, "probe"},
+		{"devices, not running", []string{"devices", "list", "-c", good}, exitFailed, "start it with `gridwarden run -c " + good + "`"},
+		{"devices in a broken file", []string{"devices", "list", "-c", bad}, exitFailed, "no gridwarden runs with this data folder"},
+		{"devices of no file", []string{"devices", "list", "-c", filepath.Join(dir, "none.yaml")}, exitUsage, "name a file that can be read with -c"},
+		{"devices show, not running", []string{"devices", "show", "A", "--data-dir", dir}, exitFailed, "gridwarden run -c FILE"},
+		{"devices reload, not running", []string{"devices", "reload", "-c", good}, exitFailed, "start it with"},
+		{"devices unknown state", []string{"devices", "list", "--state", "dead", "-c", good}, exitUsage, "give one of waiting, ok, failing, silent"},
+		{"devices of two programs", []string{"devices", "list", "-c", good, "--data-dir", dir}, exitUsage, "give one of them"},
+		{"devices show nothing", []string{"devices", "show"}, exitUsage, "see `gridwarden devices show --help`"},
 		{"cases unknown", []string{"cases", "show", "C-2026-0001", "-c", good}, exitUsage, "no case C-2026-0001"},
 		{"users unknown role", []string{"users", "add", "x", "--role", "king", "-c", good}, exitUsage, "king"},
 		{"demo json alone", []string{"demo", "--json"}, exitUsage, "--json goes with --exit"},

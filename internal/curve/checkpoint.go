@@ -19,6 +19,9 @@ type savedMeter struct {
 const bytesPerMeter = 1 << 10
 
 func (a *Accumulator) snapshot() ([]byte, error) {
+	if len(a.meters) == 0 {
+		return []byte{}, nil // an empty buffer's bytes would be nil, which a store takes for no state
+	}
 	var out bytes.Buffer
 	out.Grow(bytesPerMeter * len(a.meters))
 	enc := json.NewEncoder(&out)
