@@ -49,7 +49,7 @@ func profilesOf(cfg *config.Config, further ...fs.FS) (map[string]*profile.Profi
 	own, err := profile.LoadFS(os.DirFS(cfg.Profiles))
 	if err != nil {
 		inFolder(cfg.Profiles, err)
-		return nil, err //nolint:wrapcheck // each mistake names its file
+		return nil, err
 	}
 	maps.Copy(all, own)
 	return all, nil
@@ -57,7 +57,7 @@ func profilesOf(cfg *config.Config, further ...fs.FS) (map[string]*profile.Profi
 
 // inFolder makes the mistakes in err name their files as people find them.
 func inFolder(dir string, err error) {
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // joined errors are walked one by one
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range many.Unwrap() {
 			inFolder(dir, one)
 		}

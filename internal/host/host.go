@@ -117,7 +117,7 @@ func (h *Host) openControl(context.Context) (err error) {
 		return fmt.Errorf("data_dir: %w; name a folder that can be written", err)
 	}
 	h.control, err = control.Listen(h.cfg.DataDir)
-	return err //nolint:wrapcheck // it names the folder and the mend
+	return err
 }
 
 func (h *Host) openStore(ctx context.Context) (err error) {

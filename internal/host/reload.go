@@ -86,7 +86,7 @@ func (h *Host) Reload(ctx context.Context, by string) (*Reload, error) {
 func (h *Host) reload(result *Reload) error {
 	cfg, err := config.Load(h.opts.ConfigFile)
 	if err != nil {
-		return err //nolint:wrapcheck // each problem names its place
+		return err
 	}
 	network := h.Network()
 	devices, profiles, err := loadDevices(cfg, h.opts.Drivers, network, h.reloads.profiles, h.opts.Profiles...)
@@ -96,7 +96,7 @@ func (h *Host) reload(result *Reload) error {
 	result.Restart = config.Changed(h.cfg, cfg)
 	result.Warnings = strangers(devices, network)
 	if result.Change, err = h.poller.Apply(devices); err != nil {
-		return err //nolint:wrapcheck // it names the device and the mend
+		return err
 	}
 	h.reloads.profiles = inUse(devices, profiles)
 	return nil
