@@ -292,6 +292,22 @@ func TestOnlyReading(t *testing.T) {
 	}
 }
 
+// TestEncodeRead compares the hand-written encoder with gopcua's.
+func TestEncodeRead(t *testing.T) {
+	r := &ua.ReadRequest{TimestampsToReturn: ua.TimestampsToReturnBoth, MaxAge: 1.5, NodesToRead: []*ua.ReadValueID{
+		Value(ua.NewStringNodeID(3, "T1.ActivePower")), Value(ua.NewNumericNodeID(0, 2258)), Value(ua.NewGUIDNodeID(1, "1111AAAA-22BB-33CC-44DD-55EE77FF9900")),
+		{NodeID: ua.NewByteStringNodeID(2, []byte{1, 2}), AttributeID: ua.AttributeIDDataType, IndexRange: "1:2", DataEncoding: &ua.QualifiedName{NamespaceIndex: 4, Name: "x"}},
+	}}
+	ours, err := encode(r, ua.NewTwoByteNodeID(1), 9, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := ua.Encode(r)
+	if err != nil || !bytes.HasSuffix(ours, theirs) || len(ours) != len(theirs)+4 {
+		t.Errorf("%x\n%x (%v)", ours, theirs, err)
+	}
+}
+
 func TestTimes(t *testing.T) {
 	for ticks, want := range map[uint64]time.Time{
 		0: {}, unixEpoch: time.Unix(0, 0).UTC(), unixEpoch + 15: time.Unix(0, 1500).UTC(), math.MaxUint64: {}, math.MaxInt64: {}, 1: {},
