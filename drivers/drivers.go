@@ -132,7 +132,7 @@ type Sharer interface {
 // Sharing says what d shares with others, for the poller's planning.
 type Sharing struct {
 	Connection string // devices of equal Connection share it
-	Parallel   int    // reads that may be under way on it at once, at least 1
+	Parallel   int    // reads that may be handed to the driver at once, at least 1; it may make some wait
 	Together   bool   // reads at the same moment are joined into one request
 }
 

@@ -13,7 +13,6 @@ type call struct {
 	unit    byte
 	request []byte // a whole frame; its transaction id is replaced
 	timeout time.Duration
-	probe   bool // to a unit that did not answer before: never held long
 	finish  func(frame []byte, err error)
 
 	want  expected
@@ -24,6 +23,7 @@ type call struct {
 	lane    *lane
 	fresh   bool               // its connection was made for it
 	overdue bool               // it has given up its turn, though it may still be answered
+	passed  bool               // others were answered since
 	leave   context.CancelFunc // ends its exchange on a line
 
 	sent     time.Time

@@ -69,7 +69,7 @@ func TestOptionsOfOneGatewayAgree(t *testing.T) {
 	if _, err := d.Session(b); err == nil || !strings.Contains(err.Error(), "set the same on all of them") {
 		t.Errorf("%v", err)
 	}
-	if s := d.Share(b); s.Parallel != 2 || s.Connection != "modbus://gw:502" {
+	if s := d.Share(b); s.Parallel != 2+mostLate || s.Connection != "modbus://gw:502" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -79,9 +79,5 @@ func (c *courier) read(b *profile.Block) ([]byte, error) {
 	case profile.Discrete:
 		read = c.client.ReadDiscreteInputs
 	}
-	data, err := read(b.Address, b.Count)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // goburrow's own error type is what callers look for
-	}
-	return data, nil
+	return read(b.Address, b.Count)
 }

@@ -121,6 +121,9 @@ func (d *Driver) Share(dev drivers.Device) drivers.Sharing {
 	parallel := 1
 	if o, err := d.gatewayOptions(dev); err == nil {
 		parallel = o.connections * o.pipeline
+		if t.framing() == mbap {
+			parallel += mostLate // those of which no answer comes do not count
+		}
 	}
 	return drivers.Sharing{Connection: t.key(), Parallel: parallel}
 }

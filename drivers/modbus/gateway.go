@@ -48,11 +48,12 @@ type gateway struct {
 	failures int    // connections in a row that came to nothing
 	retryAt  time.Time
 	lastErr  error
-	suspects []byte    // units whose requests failed since the last success
-	probing  time.Time // no further probe before
-	strict   bool      // it cannot bear a request while another is unanswered
-	lateMost int       // calls that may go without an answer while others take their turns
-	heard    time.Time // of the last answer
+	suspects []byte        // units whose requests failed since the last success
+	probing  time.Time     // no further probe before
+	strict   bool          // it cannot bear a request while another is unanswered
+	lateMost int           // calls that may go without an answer while others take their turns
+	heard    time.Time     // of the last answer
+	longest  time.Duration // timeout of any call so far
 }
 
 // lane is the place of one connection. Guarded by gateway.mu.
@@ -62,6 +63,7 @@ type lane struct {
 	busy    int
 	dialing bool
 	late    int       // calls that have given up their turn
+	opened  time.Time // when the connection was made
 	barred  time.Time // no attempt before: the gateway refused so many connections
 }
 
@@ -154,6 +156,7 @@ func (g *gateway) submit(cl *call) {
 		err = &waitError{what: "gateway " + g.addr, wait: wait, err: g.lastErr}
 	default:
 		cl.state, cl.tries = callWaiting, 0
+		g.longest = max(g.longest, cl.timeout)
 		g.waiting.push(cl)
 	}
 	g.mu.Unlock()
@@ -206,7 +209,7 @@ func (g *gateway) advance() {
 			return
 		}
 		now := time.Now()
-		cl.state, cl.lane, cl.overdue, cl.sent = callFlying, ln, false, now
+		cl.state, cl.lane, cl.overdue, cl.passed, cl.sent = callFlying, ln, false, false, now
 		cl.deadline = now.Add(cl.timeout)
 		g.flying++
 		ln.busy++
@@ -309,6 +312,7 @@ func (g *gateway) connect(ln *lane) {
 	switch {
 	case err == nil && nc != nil:
 		ln.conn = newConn(nc, g.engine.reactor(), g.landed, func(c *conn, calls []*call, because error) { g.broke(ln, c, calls, because) })
+		ln.opened = time.Now()
 		g.waiting.markFresh()
 	case err == nil:
 		ln.line = l
@@ -384,6 +388,9 @@ func (g *gateway) broke(ln *lane, c *conn, calls []*call, because error) {
 	}
 	if len(calls) > 0 && g.flying > 1 && !g.closed {
 		g.govern.trouble(g.now())
+	}
+	if len(calls) > 0 && g.heard.Before(ln.opened) && !g.closed {
+		g.backOff(because) // it was of no use to anybody
 	}
 	g.mu.Unlock()
 	for _, cl := range calls {

@@ -147,7 +147,7 @@ func (s *socket) send(frame []byte) error {
 		case errors.Is(err, syscall.EAGAIN), err == nil && n < len(frame):
 			return errStuffed
 		}
-		return err
+		return err //nolint:wrapcheck // conn.start wraps it
 	}
 }
 

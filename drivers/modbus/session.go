@@ -134,7 +134,7 @@ func (s *session) Start(group int, done func([]meter.Reading, error)) { s.start(
 func (s *session) start(group int, r *reading, done func([]meter.Reading, error)) *reading {
 	now := s.driver.opts.Now()
 	s.mu.Lock()
-	err, probe := s.admit(now)
+	probe, err := s.admit(now)
 	if err != nil {
 		s.mu.Unlock()
 		err = fmt.Errorf("device %s: %w", s.dev.ID, err)
@@ -155,20 +155,20 @@ func (s *session) start(group int, r *reading, done func([]meter.Reading, error)
 }
 
 // admit says why no read may begin, or whether it is a probe; s.mu is held.
-func (s *session) admit(now time.Time) (reason error, probe bool) {
+func (s *session) admit(now time.Time) (probe bool, reason error) {
 	if s.closed {
-		return drivers.ErrClosed, false
+		return false, drivers.ErrClosed
 	}
 	if s.health.probeAt.IsZero() {
-		return nil, false
+		return false, nil
 	}
 	if err := s.health.suspended(s.at.unit, now); err != nil {
-		return err, false
+		return false, err
 	}
 	if wait := s.gateway.mayProbe(now); wait > 0 {
-		return s.health.wait(s.at.unit, wait), false
+		return false, s.health.wait(s.at.unit, wait)
 	}
-	return nil, true
+	return true, nil
 }
 
 // ended takes a read off the list; it may be used again.

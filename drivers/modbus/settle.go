@@ -49,6 +49,9 @@ func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
 	}
 	all := len(g.suspects) >= g.count(3)
 	silent := errors.Is(err, errSilent)
+	if silent && now.Sub(g.heard) < g.longest {
+		return // others were answered not long ago: it is the unit
+	}
 	switch {
 	case silent && all:
 		if cl.lane.conn != nil {
@@ -60,7 +63,7 @@ func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
 		// What comes next cannot be told from the missing rest.
 		cl.lane.conn.fail(fmt.Errorf("%w: half an answer, then silence", errGarbled))
 		cl.lane.conn = nil
-	case !silent && all && !errors.Is(err, errRefused):
+	case errors.Is(err, errGarbled) && !errors.Is(err, errClosed) && all:
 		g.backOff(err)
 	}
 }
@@ -94,8 +97,8 @@ func (g *gateway) remind(at time.Time) {
 
 // Bounds of how many calls of a connection may go without an answer while
 // others take their turns. It begins with few, since a gateway may be waiting
-// for the unit itself, and doubles with each silence over which others were
-// answered: then it is not.
+// for the unit itself, and doubles with each silent unit over which others
+// were answered: then it is not.
 const (
 	fewestLate = 2
 	mostLate   = 32
@@ -124,11 +127,11 @@ func (g *gateway) sweep(now time.Time) {
 			case !now.Before(cl.deadline):
 				if ln.conn.forget(cl) {
 					expired = append(expired, cl)
-					if cl.overdue && g.heard.After(cl.sent.Add(patience)) {
-						g.lateMost = min(2*g.lateMost, mostLate)
-					}
 				}
 				continue
+			case cl.overdue && !cl.passed && g.heard.After(cl.sent.Add(patience)):
+				cl.passed = true
+				g.lateMost = min(2*g.lateMost, mostLate)
 			case !cl.overdue && !g.strict && age >= patience && ln.late < g.lateMost && !ln.conn.torn():
 				cl.overdue = true
 				ln.late++
