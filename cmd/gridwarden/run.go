@@ -69,6 +69,7 @@ func runHost(ctx context.Context, w io.Writer, cfg *config.Config, options host.
 	trimming, stopTrimming := context.WithCancel(ctx)
 	var trim sync.WaitGroup
 	trim.Go(func() { trimMemory(trimming) })
+	trim.Go(func() { thrift(trimming) })
 	defer trim.Wait()
 	defer stopTrimming()
 	fmt.Fprintf(w, "Console on %s\n", h.Address())

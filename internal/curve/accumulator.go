@@ -189,7 +189,9 @@ func (a *Accumulator) load(ctx context.Context) error {
 	}
 	if len(data) > 0 {
 		if err := a.restore(data); err != nil {
-			return fmt.Errorf("accumulator: stored state: %w; delete the checkpoint %s to start afresh", err, checkpointName)
+			// Its loss costs the intervals under way, refusing it all to come.
+			a.cfg.Logger.Warn("the stored state of the curves of today cannot be read; they begin afresh", "error", err)
+			clear(a.meters)
 		}
 	}
 	a.loaded, a.saved = true, a.cfg.Clock()

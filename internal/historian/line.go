@@ -42,6 +42,17 @@ func storable(r *meter.Reading) error {
 	if err := goodName("meter id", r.MeterID); err != nil {
 		return err
 	}
+	if err := fieldName(r); err != nil {
+		return err
+	}
+	if r.EventTime.Before(earliest()) || r.EventTime.After(latest()) {
+		return fmt.Errorf("device %q: event time %s is outside of the years 1678 to 2262; set the device's clock", r.DeviceID, r.EventTime.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// fieldName says why r's quantity can be no field, or nil.
+func fieldName(r *meter.Reading) error {
 	if r.Quantity == "" || r.Quantity == fieldReceived {
 		return fmt.Errorf("device %q: quantity %q cannot be stored; use one of the known quantities", r.DeviceID, r.Quantity)
 	}
@@ -49,9 +60,6 @@ func storable(r *meter.Reading) error {
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_') {
 			return fmt.Errorf("device %q: quantity %q has a character other than a to z, digits and _; mend its profile", r.DeviceID, r.Quantity)
 		}
-	}
-	if r.EventTime.Before(earliest()) || r.EventTime.After(latest()) {
-		return fmt.Errorf("device %q: event time %s is outside of the years 1678 to 2262; set the device's clock", r.DeviceID, r.EventTime.Format(time.RFC3339))
 	}
 	return nil
 }

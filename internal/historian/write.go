@@ -81,7 +81,7 @@ func render(readings []meter.Reading) (lines []line, unfit []meter.Reading, reas
 		}
 		end := i + 1
 		for end < len(readings) && sameLine(&readings[i], &readings[end]) &&
-			storable(&readings[end]) == nil && !repeated(readings[i:end], readings[end].Quantity) {
+			fieldName(&readings[end]) == nil && !repeated(readings[i:end], readings[end].Quantity) {
 			end++
 		}
 		start := len(buf)

@@ -26,12 +26,14 @@ func newLatest() *latest { return &latest{values: make(map[string]map[meter.Quan
 func (l *latest) accept(readings []meter.Reading) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var of map[meter.Quantity]value
 	for i := range readings {
 		r := &readings[i]
-		of := l.values[r.MeterID]
-		if of == nil {
-			of = make(map[meter.Quantity]value)
-			l.values[r.MeterID] = of
+		if i == 0 || r.MeterID != readings[i-1].MeterID {
+			if of = l.values[r.MeterID]; of == nil {
+				of = make(map[meter.Quantity]value)
+				l.values[r.MeterID] = of
+			}
 		}
 		// After a restart the stream may deliver old readings again.
 		if r.EventTime.Before(of[r.Quantity].at) {

@@ -28,7 +28,7 @@ type Config struct {
 	Metrics prometheus.Registerer // none where nil
 	Now     func() time.Time      // clock of schedules and status; time.Now where nil
 
-	Slot        time.Duration // turns that are due wake together; 50 ms where zero
+	Slot        time.Duration // turns that are due wake together; a tenth of the shortest interval where zero, 20 to 100 ms
 	Ramp        int           // devices of which no connection is known that are tried in one slot; 200 where zero
 	FlushEvery  time.Duration // readings wait so long for company; 200 ms where zero
 	BatchSize   int           // or until so many are there; 2,048 where zero
@@ -51,7 +51,7 @@ func (c *Config) setDefaults() {
 		c.Now = time.Now
 	}
 	if c.Slot == 0 {
-		c.Slot = 50 * time.Millisecond
+		c.Slot = c.slot()
 	}
 	if c.Ramp == 0 {
 		c.Ramp = 200
@@ -70,6 +70,28 @@ func (c *Config) setDefaults() {
 	if c.Grace == 0 {
 		c.Grace = 700 * time.Millisecond
 	}
+}
+
+// Bounds of the slot where none is set.
+const (
+	shortestSlot = 20 * time.Millisecond
+	longestSlot  = 100 * time.Millisecond
+)
+
+// slot is a tenth of the shortest interval of any group: waking up costs as
+// much as some polls, and no device is read later for it than that.
+func (c *Config) slot() time.Duration {
+	slot := longestSlot
+	for i := range c.Devices {
+		d := &c.Devices[i]
+		if d.Profile == nil {
+			continue
+		}
+		for g := range d.Profile.Groups() {
+			slot = min(slot, d.GroupInterval(g)/10)
+		}
+	}
+	return max(slot, shortestSlot)
 }
 
 // check validates what is not about single devices, then the devices.

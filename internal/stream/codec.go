@@ -67,6 +67,18 @@ type encoder struct {
 	count   uint64
 	event   int64
 	receive int64
+
+	// What the reading before had: readings of one poll follow each other, in
+	// the same order of quantities every time.
+	device, meter entry
+	quantities    []entry
+	at            int // in quantities, of the next guess
+}
+
+// entry is a name in the dictionary.
+type entry struct {
+	name  string
+	index uint64
 }
 
 func newEncoder() *encoder { return &encoder{index: make(map[string]uint64)} }
@@ -74,7 +86,7 @@ func newEncoder() *encoder { return &encoder{index: make(map[string]uint64)} }
 // reset makes e ready for the next message.
 func (e *encoder) reset() {
 	clear(e.index)
-	*e = encoder{index: e.index, dict: e.dict[:0], rows: e.rows[:0]}
+	*e = encoder{index: e.index, dict: e.dict[:0], rows: e.rows[:0], quantities: e.quantities[:0]}
 }
 
 // size is the length of the message as it stands, give or take its header.
@@ -93,6 +105,40 @@ func (e *encoder) intern(s string) uint64 {
 	e.dict = append(e.dict, s...)
 	return i
 }
+
+// again is intern for a name that is likely to be known as last.
+func (e *encoder) again(last *entry, name string) uint64 {
+	if e.count == 0 || last.name != name {
+		*last = entry{name, e.intern(name)}
+	}
+	return last.index
+}
+
+// quantity is intern for quantities, whose order repeats.
+func (e *encoder) quantity(name string) uint64 {
+	if e.at >= len(e.quantities) {
+		e.at = 0
+	}
+	if e.at < len(e.quantities) && e.quantities[e.at].name == name {
+		e.at++
+		return e.quantities[e.at-1].index
+	}
+	for i := range e.quantities {
+		if e.quantities[i].name == name {
+			e.at = i + 1
+			return e.quantities[i].index
+		}
+	}
+	index := e.intern(name)
+	if len(e.quantities) < maxGuesses {
+		e.quantities = append(e.quantities, entry{name, index})
+		e.at = len(e.quantities)
+	}
+	return index
+}
+
+// maxGuesses bounds the quantities that are looked for one by one.
+const maxGuesses = 64
 
 // check refuses a reading that the decoder would refuse.
 func check(r *meter.Reading) error {
@@ -137,9 +183,9 @@ func (e *encoder) add(r *meter.Reading) {
 		head |= hasDetail
 	}
 	b := append(e.rows, head)
-	b = binary.AppendUvarint(b, e.intern(r.DeviceID))
-	b = binary.AppendUvarint(b, e.intern(r.MeterID))
-	b = binary.AppendUvarint(b, e.intern(string(r.Quantity)))
+	b = binary.AppendUvarint(b, e.again(&e.device, r.DeviceID))
+	b = binary.AppendUvarint(b, e.again(&e.meter, r.MeterID))
+	b = binary.AppendUvarint(b, e.quantity(string(r.Quantity)))
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(r.Value))
 	b = appendTime(b, r.EventTime, head&wideEvent != 0, &e.event)
 	b = appendTime(b, r.ReceiveTime, head&wideReceive != 0, &e.receive)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +23,7 @@ func dropStartPages() {
 	if err != nil {
 		return
 	}
-	defer maps.Close()
+	defer func() { _ = maps.Close() }()
 	for lines := bufio.NewScanner(maps); lines.Scan(); {
 		// 00400000-01816000 r-xp 00000000 08:01 1234   /path/of/the/program
 		fields := strings.Fields(lines.Text())
@@ -40,4 +41,13 @@ func dropStartPages() {
 			return
 		}
 	}
+}
+
+// processTime is the time that the process has computed so far.
+func processTime() time.Duration {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
