@@ -122,9 +122,9 @@ func (g *gateway) count(most int) int {
 	return n
 }
 
-// condition tells how many connections are open and how many requests may be
-// under way.
-func (g *gateway) condition() (connections, parallel int) {
+// condition tells how many connections are open, how many requests may be
+// under way, and when the next attempt to connect is due where none is open.
+func (g *gateway) condition() (connections, parallel int, retry time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, ln := range g.lanes {
@@ -132,7 +132,10 @@ func (g *gateway) condition() (connections, parallel int) {
 			connections++
 		}
 	}
-	return connections, g.govern.limit
+	if connections == 0 && g.retryAt.After(g.now()) {
+		retry = g.retryAt
+	}
+	return connections, g.govern.limit, retry
 }
 
 // submit takes a call on. Its finish is called once, possibly before submit

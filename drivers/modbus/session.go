@@ -86,7 +86,11 @@ func (s *session) Condition() drivers.Condition {
 	s.mu.Lock()
 	c := drivers.Condition{NextProbe: s.health.probeAt}
 	s.mu.Unlock()
-	c.Connections, c.Parallel = s.gateway.condition()
+	var retry time.Time
+	c.Connections, c.Parallel, retry = s.gateway.condition()
+	if retry.After(c.NextProbe) {
+		c.NextProbe = retry
+	}
 	return c
 }
 
