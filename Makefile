@@ -31,16 +31,23 @@ BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
-.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim bench-polling bench-opcua
+.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim vectors bench-polling bench-opcua
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: gridwarden gridsim bin/influxd ## bin/gridwarden, bin/gridsim, bin/influxd
 
-gridwarden gridsim:
+gridwarden gridsim: vectors
 	@echo "building bin/$@"
 	@$(BUILD) -v -o bin/$@ ./cmd/$@ 2>&1 | .ci/progress
+
+# No register map goes into the program that nothing proves; the tests say
+# whether the vectors are met.
+vectors:
+	@for profile in $(filter-out %.vectors.yaml,$(wildcard configs/profiles/*.yaml)); do \
+		test -s "$${profile%.yaml}.vectors.yaml" || { echo "$$profile: no test vectors; write $${profile%.yaml}.vectors.yaml with at least five"; exit 1; }; \
+	done
 
 # InfluxDB 1.8 is a program of its own: built from its module, never linked in.
 bin/influxd:

@@ -143,13 +143,24 @@ func located(err error, devices []config.Device) error {
 }
 
 // ratiosOf lists the ratios of the usage points that a meter has served, by
-// the time from which each held.
+// the time from which each held. After the end of the last, or in a gap
+// between two, there is none.
 func ratiosOf(network *grid.Network, meterID string) []drivers.Ratio {
+	points := slices.Clone(network.UsagePointsOfMeter(meterID))
+	slices.SortStableFunc(points, func(a, b *grid.UsagePoint) int { return a.ValidFrom.Compare(b.ValidFrom) })
 	var out []drivers.Ratio
-	for _, point := range network.UsagePointsOfMeter(meterID) {
-		out = append(out, drivers.Ratio{From: point.ValidFrom, Factor: point.Factor(), CT: point.CTRatio, PT: point.PTRatio})
+	add := func(r drivers.Ratio) {
+		if n := len(out); n > 0 && !out[n-1].From.Before(r.From) {
+			return // a meter that is at two places at once: the registry warns of it
+		}
+		out = append(out, r)
 	}
-	slices.SortFunc(out, func(a, b drivers.Ratio) int { return a.From.Compare(b.From) })
+	for i, p := range points {
+		add(drivers.Ratio{From: p.ValidFrom, Factor: p.Factor(), CT: p.CTRatio, PT: p.PTRatio})
+		if !p.ValidTo.IsZero() && (i+1 == len(points) || points[i+1].ValidFrom.After(p.ValidTo)) {
+			add(drivers.Ratio{From: p.ValidTo})
+		}
+	}
 	return out
 }
 
