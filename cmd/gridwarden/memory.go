@@ -16,7 +16,7 @@ const settled = 5 * time.Second
 // variable GOGC has the last word.
 func trimMemory(ctx context.Context) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(35)
 	}
 	debug.FreeOSMemory()
 	select {
