@@ -98,15 +98,7 @@ func TestNothingButReadsLeavesALink(t *testing.T) {
 			at.villain.friendly.Store(true)
 
 			c := s.courier.client
-			for name, write := range map[string]func() error{
-				"write single coil":        func() error { _, err := c.WriteSingleCoil(1, 0xFF00); return err },
-				"write multiple coils":     func() error { _, err := c.WriteMultipleCoils(1, 8, []byte{1}); return err },
-				"write single register":    func() error { _, err := c.WriteSingleRegister(1, 1); return err },
-				"write multiple registers": func() error { _, err := c.WriteMultipleRegisters(1, 1, []byte{0, 1}); return err },
-				"read and write":           func() error { _, err := c.ReadWriteMultipleRegisters(1, 1, 1, 1, []byte{0, 1}); return err },
-				"mask write":               func() error { _, err := c.MaskWriteRegister(1, 1, 1); return err },
-				"read FIFO":                func() error { _, err := c.ReadFIFOQueue(1); return err },
-			} {
+			for name, write := range writes(c) {
 				if err := write(); !errors.Is(err, errRefused) {
 					t.Errorf("%s: %v", name, err)
 				}

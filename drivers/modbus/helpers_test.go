@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goburrow/modbus"
+
 	"github.com/gridwarden/gridwarden/drivers"
 	"github.com/gridwarden/gridwarden/drivers/profile"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
@@ -69,4 +71,17 @@ func byQuantity(list []meter.Reading) map[meter.Quantity]meter.Reading {
 		out[r.Quantity] = r
 	}
 	return out
+}
+
+// writes lists what goburrow's client can do beyond reading the four tables.
+func writes(c modbus.Client) map[string]func() error {
+	return map[string]func() error{
+		"write single coil":        func() error { _, err := c.WriteSingleCoil(1, 0xFF00); return err },
+		"write multiple coils":     func() error { _, err := c.WriteMultipleCoils(1, 8, []byte{1}); return err },
+		"write single register":    func() error { _, err := c.WriteSingleRegister(1, 1); return err },
+		"write multiple registers": func() error { _, err := c.WriteMultipleRegisters(1, 1, []byte{0, 1}); return err },
+		"read and write":           func() error { _, err := c.ReadWriteMultipleRegisters(1, 1, 1, 1, []byte{0, 1}); return err },
+		"mask write":               func() error { _, err := c.MaskWriteRegister(1, 1, 1); return err },
+		"read FIFO":                func() error { _, err := c.ReadFIFOQueue(1); return err },
+	}
 }

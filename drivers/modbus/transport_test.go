@@ -29,17 +29,10 @@ func TestOnlyReadsOnTheWire(t *testing.T) {
 		s.gateway.submit(&call{unit: 5, request: frame, timeout: time.Second, finish: func(_ []byte, err error) { ended <- err }})
 		return <-ended
 	}
-	for name, write := range map[string]func() error{
-		"write single coil":        func() error { _, err := c.WriteSingleCoil(1, 0xFF00); return err },
-		"write multiple coils":     func() error { _, err := c.WriteMultipleCoils(1, 8, []byte{1}); return err },
-		"write single register":    func() error { _, err := c.WriteSingleRegister(1, 1); return err },
-		"write multiple registers": func() error { _, err := c.WriteMultipleRegisters(1, 1, []byte{0, 1}); return err },
-		"read and write":           func() error { _, err := c.ReadWriteMultipleRegisters(1, 1, 1, 1, []byte{0, 1}); return err },
-		"mask write":               func() error { _, err := c.MaskWriteRegister(1, 1, 1); return err },
-		"read FIFO":                func() error { _, err := c.ReadFIFOQueue(1); return err },
-		"frame past the packager":  func() error { return send([]byte{0, 1, 0, 0, 0, 6, 5, 6, 0, 1, 0, 1}) },
-		"frame of another length":  func() error { return send([]byte{0, 1, 0, 0, 0, 6, 5, 3, 0, 1}) },
-	} {
+	all := writes(c)
+	all["frame past the packager"] = func() error { return send([]byte{0, 1, 0, 0, 0, 6, 5, 6, 0, 1, 0, 1}) }
+	all["frame of another length"] = func() error { return send([]byte{0, 1, 0, 0, 0, 6, 5, 3, 0, 1}) }
+	for name, write := range all {
 		if err := write(); !errors.Is(err, errRefused) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -193,18 +193,7 @@ func deviceColumns(q devicesQuery) []column {
 		col := column{Label: def.label, Class: def.class}
 		if def.key != "" {
 			// Times and shares are first wanted lowest first, round trips highest.
-			desc := slices.Contains([]string{"p50", "p99"}, def.key)
-			if q.Sort == def.key {
-				col.AriaSort = "ascending"
-				if q.Desc {
-					col.AriaSort = "descending"
-				}
-				desc = !q.Desc
-			}
-			dir := ""
-			if desc {
-				dir = "desc"
-			}
+			dir := col.sorted(q.Sort == def.key, q.Desc, slices.Contains([]string{"p50", "p99"}, def.key))
 			col.Href = q.with("sort", def.key, "dir", dir)
 		}
 		out = append(out, col)

@@ -122,6 +122,23 @@ type column struct {
 	Label, Href, AriaSort, Class string
 }
 
+// sorted marks the column where the list is sorted by it, and returns the
+// direction that choosing it asks for: highest tells what is wanted first, and
+// the other way is wanted where it is chosen again.
+func (c *column) sorted(by, descending, highest bool) (dir string) {
+	if by {
+		c.AriaSort = "ascending"
+		if descending {
+			c.AriaSort = "descending"
+		}
+		highest = !descending
+	}
+	if highest {
+		return "desc"
+	}
+	return ""
+}
+
 type queueView struct {
 	NoResult         bool
 	Query            queueQuery
@@ -265,18 +282,7 @@ func queueColumns(q queueQuery, currency string) []column {
 		col := column{Label: def.label, Class: def.class}
 		if def.key != "" {
 			// Numbers are first wanted highest first, ranks and names lowest first.
-			desc := !slices.Contains([]string{"rank", "name", "transformer"}, def.key)
-			if q.Sort == def.key {
-				col.AriaSort = "ascending"
-				if q.Desc {
-					col.AriaSort = "descending"
-				}
-				desc = !q.Desc
-			}
-			dir := ""
-			if desc {
-				dir = "desc"
-			}
+			dir := col.sorted(q.Sort == def.key, q.Desc, !slices.Contains([]string{"rank", "name", "transformer"}, def.key))
 			key := def.key
 			if key == "rank" {
 				key = ""

@@ -21,19 +21,7 @@ func candidateOf(values map[meter.Quantity]float64) *Candidate {
 // TestChecks changes one thing of a state in which all is right.
 func TestChecks(t *testing.T) {
 	type values = map[meter.Quantity]float64
-	run := func(c *Candidate) {
-		c.sane()
-		c.voltages()
-		c.frequency()
-		c.currents()
-		c.powerFactors()
-		c.apparent()
-		c.quotient()
-		c.sums()
-		c.product()
-		c.temperatures()
-		c.energies()
-	}
+	run := (*Candidate).plausible
 	right := candidateOf(load())
 	run(right)
 	for _, check := range right.Checks {

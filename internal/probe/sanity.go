@@ -13,6 +13,14 @@ import (
 func (c *Candidate) check(w *wire) {
 	c.identify(w)
 	c.answers(w)
+	c.plausible()
+	if c.ordered() {
+		c.add(checkWritten, true, 5, 0, "no order of words but the profile's own is needed")
+	}
+}
+
+// plausible holds the values to each other and to what networks carry.
+func (c *Candidate) plausible() {
 	c.sane()
 	c.voltages()
 	c.frequency()
@@ -24,9 +32,6 @@ func (c *Candidate) check(w *wire) {
 	c.product()
 	c.temperatures()
 	c.energies()
-	if c.ordered() {
-		c.add(checkWritten, true, 5, 0, "no order of words but the profile's own is needed")
-	}
 }
 
 // answers checks that the device has the registers.
