@@ -98,7 +98,8 @@ func confined() map[string][]string {
 	return map[string][]string{
 		"github.com/goburrow/modbus":                  {"drivers/modbus"},
 		"github.com/gopcua/opcua":                     {"drivers/opcua", "internal/sim", "internal/interop"},
-		"github.com/nats-io":                          {"internal/stream"},
+		"github.com/nats-io":                          {"internal/stream", "internal/cluster"},
+		"github.com/jackc/pgx/v5":                     {"internal/sqlstore"},
 		"github.com/influxdata/influxdb-client-go/v2": {"internal/historian"},
 		"github.com/hashicorp/go-plugin":              {"plugins/sdk", "internal/detect"},
 		"database/sql":                                {"internal/sqlstore"},

@@ -17,6 +17,9 @@ type Config struct {
 	Profiles  string    `yaml:"profiles"`     // folder of further device profiles
 	OPCUA     OPCUA     `yaml:"opcua"`
 	Stream    Stream    `yaml:"stream"`
+	Database  Database  `yaml:"database"`
+	Cluster   Cluster   `yaml:"cluster"`
+	Curves    Curves    `yaml:"curves"`
 	Historian Historian `yaml:"historian"`
 	Detection Detection `yaml:"detection"`
 	Risk      Risk      `yaml:"risk"`
@@ -67,11 +70,6 @@ type OPCUA struct {
 	AllowMissingCRL bool `yaml:"allow_missing_crl"`
 }
 
-// Stream says where telemetry waits between polling and everything after it.
-type Stream struct {
-	URL string `yaml:"url"` // an external NATS server; embedded where empty
-}
-
 // Historian is the time-series store.
 type Historian struct {
 	URL       string `yaml:"url"` // none where empty
@@ -79,6 +77,7 @@ type Historian struct {
 	Bucket    string `yaml:"bucket"`
 	TokenFile string `yaml:"token_file"`
 	TokenEnv  string `yaml:"token_env"`
+	GZip      bool   `yaml:"gzip"` // for thin links
 }
 
 // Detection says when and over how many days detectors run.
@@ -126,6 +125,9 @@ func Default() Config {
 		Site:      Site{Name: "Gridwarden", TimeZone: "UTC"},
 		DataDir:   "data",
 		OPCUA:     OPCUA{ValidDays: 5 * 365},
+		Stream:    defaultStream(),
+		Cluster:   Cluster{Partitions: 64, Lease: 5 * time.Second},
+		Curves:    Curves{Interval: 15 * time.Minute, Grace: 30 * time.Minute, MaxLate: 7 * 24 * time.Hour},
 		Historian: Historian{Org: "gridwarden", Bucket: "telemetry"},
 		Detection: Detection{At: "03:30", LookbackDays: 400},
 		Risk:      Risk{Prior: 0.01},

@@ -53,6 +53,9 @@ func (c *Config) resolve(dir string) {
 	at(&c.OPCUA.Key)
 	at(&c.Console.TLSCert)
 	at(&c.Console.TLSKey)
+	for _, p := range c.scalePaths() {
+		at(p)
+	}
 	for i := range c.Readings {
 		at(&c.Readings[i])
 	}
@@ -114,6 +117,7 @@ func (c *Config) check(doc *strictyaml.Document) {
 	if !(c.Cases.Threshold > 0 && c.Cases.Threshold <= 1) {
 		doc.Add("$.cases.threshold", "%v; give a probability above 0, at most 1", c.Cases.Threshold)
 	}
+	c.checkScale(doc)
 	c.checkPlugins(doc)
 	c.checkOPCUA(doc)
 	if _, port, err := net.SplitHostPort(c.Console.Listen); err != nil || port == "" {

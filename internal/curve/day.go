@@ -22,6 +22,9 @@ type Day struct {
 	// keeping a version, and detection does not see it.
 	Open bool
 
+	// Origin says how this version of the day came about.
+	Origin Origin
+
 	// Other holds interval means of further quantities where the meter gives
 	// them (reactive power, voltages, power factor, THD), in the quantity's
 	// unit, NaN where missing, each as long as EnergyKWh.
