@@ -164,7 +164,8 @@ func TestProductionSample(t *testing.T) {
 	}
 	d := Default()
 	if c.Detection != d.Detection || c.Risk != d.Risk || c.Cases != d.Cases || c.Console != d.Console || c.Plugins.Timeout != d.Plugins.Timeout ||
-		c.Historian.Org != d.Historian.Org || c.Historian.Bucket != d.Historian.Bucket || !reflect.DeepEqual(c.Stream, d.Stream) || c.OPCUA != d.OPCUA {
+		c.Historian.Org != d.Historian.Org || c.Historian.Bucket != d.Historian.Bucket || !reflect.DeepEqual(c.Stream, d.Stream) || c.OPCUA != d.OPCUA ||
+		c.Database != d.Database || c.Cluster != d.Cluster || c.Curves != d.Curves {
 		t.Errorf("the sample does not show the defaults:\n%+v\nwant\n%+v", c, d)
 	}
 	if len(c.Devices) != 1 || c.Devices[0].Interval != time.Second {
