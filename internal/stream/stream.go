@@ -54,8 +54,23 @@ type Config struct {
 	// URL of an external NATS server or cluster with JetStream; then nothing
 	// is embedded. Several are joined by commas.
 	URL string
-	// Options are passed to the connection to URL: credentials, TLS.
+	// Credentials names a NATS credentials file for URL; TLS its authorities
+	// and our own certificate.
+	Credentials string
+	TLS         TLS
+	// Options are passed to the connection to URL besides.
 	Options []nats.Option
+
+	// Guarantee is what an acknowledged reading survives; SurvivesProcess
+	// where empty. It sets SyncAlways and Replicas.
+	Guarantee Guarantee
+	// Leaf joins the embedded server to a hub; Listen has it take
+	// connections; both may be nil.
+	Leaf   *Leaf
+	Listen *Listen
+	// Leaves are sources of leaf nodes whose readings this stream, the hub's,
+	// takes over.
+	Leaves []string
 
 	// Source names this host in the subject: letters, digits, - and _.
 	Source string
@@ -100,7 +115,7 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return c
+	return c.withGuarantee()
 }
 
 func positive[T int | int64 | time.Duration](v, otherwise T) T {
@@ -111,10 +126,8 @@ func positive[T int | int64 | time.Duration](v, otherwise T) T {
 }
 
 func (c Config) validate() error {
-	for _, r := range c.Source {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_') {
-			return fmt.Errorf("stream: source %q has a %q; use letters, digits, - and _", c.Source, r)
-		}
+	if err := checkName("source", c.Source); err != nil {
+		return err
 	}
 	if c.URL == "" && c.Dir == "" {
 		return errors.New("stream: neither a folder nor a URL is given; set stream.dir, or stream.url for an external server")
@@ -122,7 +135,7 @@ func (c Config) validate() error {
 	if c.MessageBytes > maxMessage/2 {
 		return fmt.Errorf("stream: messages of %d bytes; use %d at most", c.MessageBytes, maxMessage/2)
 	}
-	return nil
+	return c.validateDeployment()
 }
 
 // Stream is the connection to JetStream and, where it is embedded, the server
