@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// events streams what changed: "result" for a new detection run, "live" for
-// changed devices and loads, "reads" where devices were read and nothing else
+// events streams what changed: "result" for a new detection run, "case" for
+// what happened to a case, "live" for changed devices and loads, "reads" where devices were read and nothing else
 // changed. Pages work without it.
 func (c *console) events(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
@@ -49,7 +49,7 @@ func (c *console) events(w http.ResponseWriter, r *http.Request) {
 		case <-done:
 			return
 		case u := <-updates:
-			if u.Kind != "result" && u.Kind != "live" || !send(u.Kind, u.ID) {
+			if u.Kind != "result" && u.Kind != "case" && u.Kind != "live" || !send(u.Kind, u.ID) {
 				return
 			}
 		case <-tick.C:

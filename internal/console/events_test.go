@@ -64,6 +64,8 @@ func TestEventsTellWhatChanged(t *testing.T) {
 	want(t, kinds, "hello")
 	d.hub.Publish(Update{Kind: "result", ID: "run-9"})
 	want(t, kinds, "result")
+	d.hub.Publish(Update{Kind: "case", ID: "C-2026-0001"})
+	want(t, kinds, "case")
 	d.hub.Publish(Update{Kind: "live"})
 	want(t, kinds, "live")
 	// Without a word from the hub the page finds out by itself.

@@ -91,7 +91,7 @@ func (c *console) frame(r *http.Request, page, title string) frame {
 	case "plugins", "transformers":
 		f.Live = "live result"
 	case "queue", "usagepoint", "transformer", "cases", "case":
-		f.Live = "result"
+		f.Live = "result case"
 	}
 	state := c.state(r.Context())
 	f.Facts = state.facts()

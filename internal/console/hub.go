@@ -7,8 +7,8 @@ import (
 
 // Update tells open pages what changed.
 type Update struct {
-	Kind string // result, live
-	ID   string // of the run; may be empty
+	Kind string // result, case, live
+	ID   string // of the run or case; may be empty
 }
 
 // Hub hands updates to every open page. It starts no goroutine.

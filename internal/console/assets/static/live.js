@@ -69,7 +69,7 @@
   }
   stream.addEventListener("hello", heard);
   stream.addEventListener("still", heard);
-  ["result", "live", "reads"].forEach(function (kind) {
+  ["result", "case", "live", "reads"].forEach(function (kind) {
     stream.addEventListener(kind, function () { heard(); if (wanted.indexOf(kind) >= 0) { refresh(); } });
   });
   stream.onerror = function () {
