@@ -40,6 +40,7 @@ type Options struct {
 	Profiles []fs.FS           // further device profiles
 	InfluxDB string            // influxd to run as a child process where no historian is configured; "" none
 	Now      func() time.Time  // time.Now where nil
+	Roles    []Role            // what this process does; all where empty
 
 	Collectors []prometheus.Collector // further metrics, of what is linked
 

@@ -26,25 +26,36 @@ func (h *Host) Run(ctx context.Context) error {
 // main returns an error or ctx ends.
 func (h *Host) Start(ctx context.Context, main func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.web.serve(ctx) })
+	as := func(role Role, work func(context.Context) error) {
+		if h.does(role) {
+			g.Go(func() error { return work(ctx) })
+		}
+	}
+	g.Go(func() error { return h.web.serve(ctx) }) // metrics and health in every role
 	g.Go(func() error { return h.control.Serve(ctx, h.controlled()) })
 	g.Go(func() error { return h.reloadOnSignal(ctx) })
-	g.Go(func() error { return h.feedHistorian(ctx) })
-	g.Go(func() error { return h.feedCurves(ctx) })
-	g.Go(func() error {
-		if err := h.poller.Run(ctx); err != nil {
-			return fmt.Errorf("polling: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		if err := h.accumulator.Run(ctx); err != nil {
-			return fmt.Errorf("curves: %w", err)
-		}
-		return nil
-	})
+	as(Storing, h.feedHistorian)
+	as(Storing, h.feedCurves)
+	as(Polling, h.poll)
+	as(Storing, h.keepCurves)
 	g.Go(func() error { return main(ctx) })
 	return g.Wait() //nolint:wrapcheck // wrapped above
+}
+
+// poll reads the devices until ctx ends.
+func (h *Host) poll(ctx context.Context) error {
+	if err := h.poller.Run(ctx); err != nil {
+		return fmt.Errorf("polling: %w", err)
+	}
+	return nil
+}
+
+// keepCurves saves what becomes of the readings until ctx ends.
+func (h *Host) keepCurves(ctx context.Context) error {
+	if err := h.accumulator.Run(ctx); err != nil {
+		return fmt.Errorf("curves: %w", err)
+	}
+	return nil
 }
 
 // drainLimit bounds Drain.
@@ -81,6 +92,10 @@ func (h *Host) Drain(ctx context.Context) error {
 // routine is what the program does over the days: import what is new, detect
 // when new days were closed, and once a night.
 func (h *Host) routine(ctx context.Context) error {
+	if !h.does(Detecting) {
+		<-ctx.Done()
+		return nil
+	}
 	if err := h.importAndDetect(ctx); err != nil {
 		return err
 	}
