@@ -31,7 +31,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
-.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim vectors bench-polling bench-opcua
+.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim vectors bench-polling bench-opcua bench-streams
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,10 @@ bench-polling: gridwarden ## polling beside a recorded baseline; CASES="ports-10
 
 bench-opcua: peers ## 10,000 monitored items and 1,000-node reads against node-opcua; OPCUA_WINDOW=5m
 	@GRIDWARDEN_BENCH_OPCUA=$(OPCUA_WINDOW) $(GO) test -count 1 -timeout 0 -v -run '^TestBench' ./drivers/opcua | grep -v '^20[0-9][0-9]/'
+
+bench-streams: peers gridwarden ## streams, historian, curves: CASES="scan import"; list says what there is
+	@$(BUILD) -o bin/bench-streams ./internal/streambench
+	@bin/bench-streams -cases "$(CASES)" $(BENCH_FLAGS)
 
 soak: ## drivers against hostile servers for SOAK: no wrong value, no leak, no stuck device
 	GRIDWARDEN_SOAK=$(SOAK) $(GO) test -count 1 -v -timeout 0 -run '^TestHostile' ./drivers/...
