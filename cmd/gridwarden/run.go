@@ -24,6 +24,7 @@ const configFlagHelp = "configuration file"
 
 func newRun() *cobra.Command {
 	var file, level, influx string
+	var roles []string
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "Run: poll, store, detect, keep cases, serve the console",
@@ -31,10 +32,16 @@ func newRun() *cobra.Command {
 they appear, runs the detectors every night and whenever new days came, opens cases,
 and serves the console. Stop it with Ctrl-C: what was acknowledged is kept.
 SIGHUP, like ` + "`gridwarden devices reload`" + `, has it read its devices, device files and
-profiles again; nothing else is interrupted.`,
+profiles again; nothing else is interrupted.
+
+--roles splits the work over hosts: poll reads devices into the stream, store moves
+readings to the historian and builds curves, detect imports exports and runs detectors,
+cases makes cases of findings, console serves the pages. They meet in stream.url and
+database.url; a substation with stream.leaf needs poll alone.`,
 		Example: `  gridwarden run -c gridwarden.yaml
   gridwarden run -c gridwarden.yaml --log debug
-  gridwarden run -c gridwarden.yaml --influxd bin/influxd   with an InfluxDB of its own`,
+  gridwarden run -c gridwarden.yaml --influxd bin/influxd   with an InfluxDB of its own
+  gridwarden run -c substation.yaml --roles poll`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(file)
@@ -45,17 +52,22 @@ profiles again; nothing else is interrupted.`,
 			if err != nil {
 				return badInput{err}
 			}
+			parts, err := host.ParseRoles(roles)
+			if err != nil {
+				return badInput{err}
+			}
 			hangups := make(chan os.Signal, 1)
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
 			return runHost(cmd.Context(), cmd.OutOrStdout(), cfg, host.Options{
 				Logger: logger, Version: version, Drivers: linkDrivers(cfg, logger), Profiles: []fs.FS{sim.Profiles()}, InfluxDB: influx, Collectors: opcuaMetrics(cfg),
-				ConfigFile: file, Hangups: hangups,
+				ConfigFile: file, Hangups: hangups, Roles: parts,
 			})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "gridwarden.yaml", configFlagHelp)
 	cmd.Flags().StringVar(&level, "log", "info", "log level: debug, info, warn or error")
+	cmd.Flags().StringSliceVar(&roles, "roles", nil, "what this process does: poll, store, detect, cases, console (default all)")
 	cmd.Flags().StringVar(&influx, "influxd", "", "influxd 1.8 to run as a child where the configuration names no historian")
 	return cmd
 }
