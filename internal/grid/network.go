@@ -94,6 +94,16 @@ func (n *Network) UsagePointsBehind(transformerID string, t time.Time) []*UsageP
 	return allValidAt(n.behind[transformerID], t)
 }
 
+// Assignments returns every assignment of the usage point, at whatever time,
+// in record order.
+func (n *Network) Assignments(usagePointID string) []*UsagePoint { return n.byID[usagePointID] }
+
+// AssignmentsBehind returns every assignment to the transformer, at whatever
+// time, in record order.
+func (n *Network) AssignmentsBehind(transformerID string) []*UsagePoint {
+	return n.behind[transformerID]
+}
+
 // UsagePointsAt returns every usage point assignment that holds at t, in record order.
 func (n *Network) UsagePointsAt(t time.Time) []*UsagePoint {
 	var out []*UsagePoint
