@@ -2,6 +2,8 @@ package curve
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,7 +17,9 @@ import (
 
 // AccumulatorConfig says how polled readings become meter-days.
 type AccumulatorConfig struct {
-	Store    KeepingStore
+	Store    WorkStore
+	Reader   string                                   // its name; "curves" where empty
+	Token    uint64                                   // of the lease under which it reads
 	Location *time.Location                           // the site's zone; nil is UTC
 	Interval time.Duration                            // of the days it makes; 15 minutes where 0
 	Limits   func(meterID string, t time.Time) Limits // what a supply can carry; may be nil
@@ -46,6 +50,8 @@ type Accumulator struct {
 	loaded bool
 	meters map[string]*tracker
 	saved  time.Time
+
+	position uint64
 }
 
 const (
@@ -66,6 +72,9 @@ func NewAccumulator(cfg AccumulatorConfig) (*Accumulator, error) {
 	}
 	if cfg.Location == nil {
 		cfg.Location = time.UTC
+	}
+	if cfg.Reader == "" {
+		cfg.Reader = "curves"
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
@@ -100,12 +109,13 @@ func NewAccumulator(cfg AccumulatorConfig) (*Accumulator, error) {
 // for each quantity of one; what is not newer than the last is ignored, so
 // that redelivery is harmless. What it keeps in memory is saved every Save,
 // and by Flush.
-func (a *Accumulator) Accept(ctx context.Context, readings []meter.Reading) error {
+func (a *Accumulator) Accept(ctx context.Context, readings []meter.Reading, last uint64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.load(ctx); err != nil {
 		return err
 	}
+	a.position = max(a.position, last)
 	now := a.cfg.Clock()
 	for i := range readings {
 		r := &readings[i]
@@ -135,6 +145,17 @@ func (a *Accumulator) Accept(ctx context.Context, readings []meter.Reading) erro
 	return nil
 }
 
+// Position returns the sequence after which the stream is to be read on: that
+// of the last message whose readings are stored.
+func (a *Accumulator) Position(ctx context.Context) (uint64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.load(ctx); err != nil {
+		return 0, err
+	}
+	return a.position, nil
+}
+
 // Flush closes the days that are over and saves everything.
 func (a *Accumulator) Flush(ctx context.Context) error {
 	a.mu.Lock()
@@ -157,7 +178,11 @@ func (a *Accumulator) Run(ctx context.Context) error {
 			defer cancel()
 			return a.Flush(last)
 		case <-ticker.C:
-			if err := a.Flush(ctx); err != nil && ctx.Err() == nil {
+			err := a.Flush(ctx)
+			if errors.Is(err, ErrFenced) {
+				return err
+			}
+			if err != nil && ctx.Err() == nil {
 				a.cfg.Logger.Error("saving the curves of today failed; it is tried again", "error", err)
 			}
 		}
@@ -183,16 +208,21 @@ func (a *Accumulator) load(ctx context.Context) error {
 	if a.loaded {
 		return nil
 	}
-	data, err := a.cfg.Store.LoadCheckpoint(ctx, checkpointName)
-	if err != nil {
+	var err error
+	if a.position, err = a.cfg.Store.Position(ctx, a.cfg.Reader); err != nil {
 		return fmt.Errorf("accumulator: %w", err)
 	}
-	if len(data) > 0 {
-		if err := a.restore(data); err != nil {
-			// Its loss costs the intervals under way, refusing it all to come.
-			a.cfg.Logger.Warn("the stored state of the curves of today cannot be read; they begin afresh", "error", err)
-			clear(a.meters)
+	err = a.cfg.Store.States(ctx, a.cfg.Reader, func(id string, data []byte) error {
+		t := &tracker{id: id}
+		if err := json.Unmarshal(data, &t.trackerState); err != nil {
+			a.cfg.Logger.Warn("a stored state of the curves of today cannot be read; it begins afresh", "error", err)
+			return nil
 		}
+		a.meters[id] = t
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("accumulator: %w", err)
 	}
 	a.loaded, a.saved = true, a.cfg.Clock()
 	return nil
@@ -219,10 +249,16 @@ func (a *Accumulator) save(ctx context.Context, now time.Time) error {
 			features = append(features, Compute(&days[len(days)-1]))
 		}
 	}
-	if len(days) > 0 {
-		if err := a.cfg.Store.PutDays(ctx, days, features); err != nil {
-			return fmt.Errorf("accumulator: %w", err)
+	commit := Commit{Reader: a.cfg.Reader, Token: a.cfg.Token, Position: a.position, Days: days, Features: features}
+	for id, t := range a.meters {
+		data, err := json.Marshal(&t.trackerState)
+		if err != nil {
+			return fmt.Errorf("accumulator: state: %w", err)
 		}
+		commit.States = append(commit.States, State{MeterID: id, Data: data})
+	}
+	if err := a.cfg.Store.Commit(ctx, &commit); err != nil {
+		return fmt.Errorf("accumulator: %w", err)
 	}
 	for id, t := range a.meters {
 		t.days = slices.DeleteFunc(t.days, func(d *runningDay) bool {
@@ -232,13 +268,6 @@ func (a *Accumulator) save(ctx context.Context, now time.Time) error {
 		if len(t.days) == 0 && now.Sub(t.newest()) > a.cfg.MaxLate {
 			delete(a.meters, id) // a meter that is gone
 		}
-	}
-	data, err := a.snapshot()
-	if err != nil {
-		return fmt.Errorf("accumulator: state: %w", err)
-	}
-	if err := a.cfg.Store.SaveCheckpoint(ctx, checkpointName, data); err != nil {
-		return fmt.Errorf("accumulator: %w", err)
 	}
 	a.saved = now
 	return nil

@@ -44,7 +44,7 @@ func (b *bench) restart() {
 func (b *bench) reading(q meter.Quantity, v float64) {
 	b.t.Helper()
 	r := meter.Reading{MeterID: "M", Quantity: q, Value: v, EventTime: b.now, ReceiveTime: b.now, Quality: meter.Good}
-	if err := b.acc.Accept(b.t.Context(), []meter.Reading{r}); err != nil {
+	if err := b.acc.Accept(b.t.Context(), []meter.Reading{r}, 0); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -281,12 +281,12 @@ func TestAccumulatorIgnoresWhatIsOldOrAhead(t *testing.T) {
 	b.run(0, time.Hour, register)
 	for _, at := range []time.Duration{30 * time.Minute, time.Hour, 3 * time.Hour, -72 * time.Hour} {
 		r := meter.Reading{MeterID: "M", Quantity: meter.ActiveEnergyImport, Value: 5e6, EventTime: start.Add(at), Quality: meter.Good}
-		if err := b.acc.Accept(t.Context(), []meter.Reading{r}); err != nil {
+		if err := b.acc.Accept(t.Context(), []meter.Reading{r}, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	bad := meter.Reading{MeterID: "M", Quantity: meter.ActiveEnergyImport, Value: math.NaN(), EventTime: b.now.Add(time.Second)}
-	if err := b.acc.Accept(t.Context(), []meter.Reading{bad}); err != nil {
+	if err := b.acc.Accept(t.Context(), []meter.Reading{bad}, 0); err != nil {
 		t.Fatal(err)
 	}
 	d := b.day("2026-03-01")

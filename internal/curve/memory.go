@@ -7,14 +7,17 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
-// Memory is a Store within the process. It keeps curves in their stored form,
-// a few bytes an interval. Make it with NewMemory.
+// Memory is a WorkStore within the process. It keeps curves in their stored
+// form, a few bytes an interval. Make it with NewMemory.
 type Memory struct {
 	mu          sync.RWMutex
 	meters      map[string][]memoryDay // by meter, in date order
 	versions    map[string][]memoryDay // what was replaced, in the order it was
+	states      map[stateKey]memoryState
+	readers     map[string]memoryReader
 	checkpoints map[string][]byte
 	transaction sync.Mutex // one Atomically at a time
 }
@@ -22,18 +25,22 @@ type Memory struct {
 type memoryDay struct {
 	date     Date
 	open     bool
+	number   int
+	at       time.Time
+	origin   Origin
 	features Features
 	curve    []byte
 }
 
 var (
-	_ KeepingStore  = (*Memory)(nil)
+	_ WorkStore     = (*Memory)(nil)
 	_ Transactional = (*Memory)(nil)
 )
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{meters: map[string][]memoryDay{}, versions: map[string][]memoryDay{}, checkpoints: map[string][]byte{}}
+	return &Memory{meters: map[string][]memoryDay{}, versions: map[string][]memoryDay{}, states: map[stateKey]memoryState{},
+		readers: map[string]memoryReader{}, checkpoints: map[string][]byte{}}
 }
 
 // CheckPut returns an error where days and features cannot be stored.
@@ -63,34 +70,94 @@ func CheckPut(days []Day, features []Features) error {
 
 // PutDays implements Store.
 func (m *Memory) PutDays(ctx context.Context, days []Day, features []Features) error {
+	if err := checkPut(ctx, days, features); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range days {
+		if err := m.deliver(days[i].MeterID, stored(&days[i], &features[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func stored(d *Day, f *Features) memoryDay {
+	return memoryDay{d.Date, d.Open, 1, time.Now().UTC(), d.Origin, *f, Encode(nil, d)}
+}
+
+func checkPut(ctx context.Context, days []Day, features []Features) error {
 	if err := CheckPut(days, features); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store days: %w", err)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var buf []byte
-	for i := range days {
-		buf = Encode(buf[:0], &days[i])
-		m.put(days[i].MeterID, memoryDay{days[i].Date, days[i].Open, features[i], bytes.Clone(buf)})
-	}
 	return nil
 }
 
+// deliver stores a day; m.mu is held.
+func (m *Memory) deliver(meterID string, day memoryDay) error {
+	old, found := m.find(meterID, day.date)
+	if !found || old.open || day.open || old.origin.Rule != OriginEdited {
+		m.put(meterID, day)
+		return nil
+	}
+	current, err := old.day(meterID)
+	if err != nil {
+		return err
+	}
+	delivered, err := day.day(meterID)
+	if err != nil {
+		return err
+	}
+	versions, err := Supersede(&current, &delivered, func() (*Day, error) { return m.lastDelivered(meterID, day.date) })
+	for i := range versions {
+		m.put(meterID, stored(&versions[i].Day, &versions[i].Features))
+	}
+	return err
+}
+
+// put makes a day the current one; m.mu is held.
 func (m *Memory) put(meterID string, day memoryDay) {
 	list := m.meters[meterID]
-	at, found := slices.BinarySearchFunc(list, day.date, func(d memoryDay, date Date) int { return int(d.date - date) })
+	at, found := slices.BinarySearchFunc(list, day.date, byDate)
 	if !found {
 		m.meters[meterID] = slices.Insert(list, at, day)
 		return
 	}
 	old := list[at]
-	if !old.open && (day.open || !bytes.Equal(old.curve, day.curve)) {
+	day.number = old.number
+	same := bytes.Equal(old.curve, day.curve)
+	if !old.open && (day.open || !same) {
 		m.versions[meterID] = append(m.versions[meterID], old)
+		day.number++
+	}
+	if same && old.open == day.open {
+		day.origin, day.at = old.origin, old.at
 	}
 	list[at] = day
+}
+
+func byDate(d memoryDay, date Date) int { return int(d.date - date) }
+
+func (m *Memory) find(meterID string, date Date) (day memoryDay, found bool) {
+	list := m.meters[meterID]
+	at, found := slices.BinarySearchFunc(list, date, byDate)
+	if found {
+		day = list[at]
+	}
+	return day, found
+}
+
+func (s *memoryDay) day(meterID string) (Day, error) {
+	var d Day
+	if err := Decode(&d, meterID, s.date, s.curve); err != nil {
+		return d, err
+	}
+	d.Open, d.Origin = s.open, s.origin
+	return d, nil
 }
 
 // Days implements Store.
@@ -98,15 +165,15 @@ func (m *Memory) Days(_ context.Context, meterID string, first, last Date) ([]Da
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	var out []Day
-	for _, stored := range m.meters[meterID] {
-		if stored.date < first || stored.date > last {
+	for i := range m.meters[meterID] {
+		day := &m.meters[meterID][i]
+		if day.date < first || day.date > last {
 			continue
 		}
-		var d Day
-		if err := Decode(&d, meterID, stored.date, stored.curve); err != nil {
+		d, err := day.day(meterID)
+		if err != nil {
 			return nil, err
 		}
-		d.Open = stored.open
 		out = append(out, d)
 	}
 	return out, nil
@@ -154,28 +221,6 @@ func (m *Memory) Span(_ context.Context) (first, last Date, ok bool, err error) 
 		}
 	}
 	return first, last, ok, nil
-}
-
-// Atomically implements Transactional.
-func (m *Memory) Atomically(ctx context.Context, fn func(ctx context.Context, tx Store) error) error {
-	m.transaction.Lock()
-	defer m.transaction.Unlock()
-	staged := NewMemory()
-	if err := fn(ctx, staged); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for id, days := range staged.meters {
-		if len(m.meters[id]) == 0 {
-			m.meters[id] = days
-			continue
-		}
-		for _, day := range days {
-			m.put(id, day)
-		}
-	}
-	return nil
 }
 
 // SaveCheckpoint implements Checkpoints.

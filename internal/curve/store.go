@@ -13,7 +13,8 @@ type Store interface {
 	// PutDays stores days with the features computed for them, all or none.
 	// A day that is already there is replaced as a new version, and the
 	// earlier version is kept; the same day again changes nothing. An open
-	// day (Day.Open) is replaced without keeping a version.
+	// day (Day.Open) is replaced without keeping a version. Where the day
+	// that is there holds edited intervals, Supersede says what is stored.
 	PutDays(ctx context.Context, days []Day, features []Features) error
 
 	// Days returns the latest version of one meter's days from first to last
@@ -90,10 +91,11 @@ type Commit struct {
 	States   []State
 }
 
-// State is what a reader keeps of a meter beside its days, in the reader's own
-// form. Empty data forget it.
+// State is what a reader keeps of a meter, or of one of the meter's days,
+// beside the curves, in the reader's own form. Empty data forget it.
 type State struct {
 	MeterID string
+	Date    Date // 0: of the meter itself
 	Data    []byte
 }
 
@@ -109,10 +111,12 @@ type WorkStore interface {
 	Commit(ctx context.Context, c *Commit) error
 	// Position returns that of the last commit of a reader, 0 where there is none.
 	Position(ctx context.Context, reader string) (uint64, error)
-	// States calls fn with every state that the reader stored last. data is
-	// valid during the call.
+	// States calls fn with every meter's own state (Date 0) that the reader
+	// stored last. data is valid during the call.
 	States(ctx context.Context, reader string, fn func(meterID string, data []byte) error) error
-	// State returns the state of one meter, whichever reader stored it; nil
-	// where there is none.
+	// State returns the own state of one meter, whichever reader stored it;
+	// nil where there is none.
 	State(ctx context.Context, meterID string) ([]byte, error)
+	// DayState returns the state of one of a meter's days likewise.
+	DayState(ctx context.Context, meterID string, date Date) ([]byte, error)
 }

@@ -88,10 +88,14 @@ func (h *Host) historianToken() (string, error) {
 }
 
 func (h *Host) openCurves(context.Context) error {
+	store, ok := any(h.db.Curves()).(curve.WorkStore)
+	if !ok {
+		return fmt.Errorf("curves: the database does not store what the accumulator keeps")
+	}
 	var err error
 	h.accumulator, err = curve.NewAccumulator(curve.AccumulatorConfig{
 		Limits: func(meterID string, t time.Time) curve.Limits { return curve.LimitsOf(h.Network(), meterID, t) },
-		Store:  h.db.Curves(), Location: h.cfg.Location(), Clock: h.opts.Now, Logger: h.log, Metrics: h.metrics,
+		Store:  store, Location: h.cfg.Location(), Clock: h.opts.Now, Logger: h.log, Metrics: h.metrics,
 	})
 	if err != nil {
 		return fmt.Errorf("curves: %w", err)
@@ -130,7 +134,7 @@ func (h *Host) feedHistorian(ctx context.Context) error {
 func (h *Host) feedCurves(ctx context.Context) error {
 	err := h.stream.ConsumeReadings(ctx, toCurves, func(ctx context.Context, readings []meter.Reading) error {
 		h.latest.accept(readings)
-		return h.accumulator.Accept(ctx, readings)
+		return h.accumulator.Accept(ctx, readings, 0)
 	})
 	if err != nil {
 		return fmt.Errorf("build curves: %w", err)

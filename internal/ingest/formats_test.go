@@ -175,7 +175,7 @@ func TestImportAndPollingGiveTheSameFeatures(t *testing.T) {
 	for minute := range 49 * 60 {
 		now = start.Add(time.Duration(minute) * time.Minute)
 		r := meter.Reading{MeterID: "M", Quantity: meter.ActiveEnergyImport, Value: math.Round(register*1e6) / 1e6, EventTime: now, Quality: meter.Good}
-		if err := acc.Accept(t.Context(), []meter.Reading{r}); err != nil {
+		if err := acc.Accept(t.Context(), []meter.Reading{r}, 0); err != nil {
 			t.Fatal(err)
 		}
 		register += load(minute/15) / 15
