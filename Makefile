@@ -87,7 +87,7 @@ bench-polling: gridwarden ## polling beside a recorded baseline; CASES="ports-10
 bench-opcua: peers ## 10,000 monitored items and 1,000-node reads against node-opcua; OPCUA_WINDOW=5m
 	@GRIDWARDEN_BENCH_OPCUA=$(OPCUA_WINDOW) $(GO) test -count 1 -timeout 0 -v -run '^TestBench' ./drivers/opcua | grep -v '^20[0-9][0-9]/'
 
-bench-streams: peers gridwarden ## streams, historian, curves: CASES="scan import"; list says what there is
+bench-streams: peers gridwarden bin/influxd ## streams, historian, curves: CASES="scan import"; list says what there is
 	@$(BUILD) -o bin/bench-streams ./internal/streambench
 	@bin/bench-streams -cases "$(CASES)" $(BENCH_FLAGS)
 
