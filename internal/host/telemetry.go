@@ -41,7 +41,7 @@ func (h *Host) openHistorian(ctx context.Context) error {
 		Logger: h.log, Metrics: h.metrics,
 		// What the engine will never take is kept aside with the reason, not dropped.
 		Rejected: func(ctx context.Context, readings []meter.Reading, reason error) error {
-			return h.stream.DeadLetter(ctx, toHistorian, readings, reason)
+			return h.stream.SetAside(ctx, toHistorian, readings, reason)
 		},
 	}
 	var err error

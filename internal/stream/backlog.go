@@ -3,141 +3,153 @@ package stream
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
-const (
-	collectTimeout    = 2 * time.Second
-	retentionInterval = time.Minute
-	// warnShare is the share of MaxAge or MaxBytes from which unread readings
-	// are in danger.
-	warnShare = 0.8
-)
-
-// Backlog is the number of messages (batches of readings) that the durable
-// has not yet worked off: waiting or unacknowledged. For a durable that was
-// never used it is all that the stream holds.
-func (s *Stream) Backlog(ctx context.Context, durable string) (int64, error) {
-	s.know(durable)
-	cons, err := s.js.Consumer(ctx, Readings, durable)
-	if gone(err) {
-		info, err := s.info(ctx)
-		if err != nil {
-			return 0, err
-		}
-		return int64(info.State.Msgs), nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("stream: backlog of %q: %w", durable, err)
-	}
-	info := cons.CachedInfo()
-	return int64(info.NumPending) + int64(info.NumAckPending), nil
+// consumerKey is a durable consumer of a topic.
+type consumerKey struct {
+	topic   Topic
+	durable string
 }
 
-func (s *Stream) info(ctx context.Context) (*jetstream.StreamInfo, error) {
-	str, err := s.js.Stream(ctx, Readings)
+// know remembers a durable, so that its backlog is reported.
+func (s *Stream) know(topic Topic, durable string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.durables[consumerKey{topic, durable}] = true
+}
+
+func (s *Stream) known() []consumerKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]consumerKey, 0, len(s.durables))
+	for key := range s.durables {
+		out = append(out, key)
+	}
+	return out
+}
+
+func (s *Stream) addReader(r *reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers[r] = true
+}
+
+func (s *Stream) removeReader(r *reading) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.readers, r)
+}
+
+// reading returns the positioned readers of a label that run here.
+func (s *Stream) reading() []*reading {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*reading, 0, len(s.readers))
+	for r := range s.readers {
+		out = append(out, r)
+	}
+	return out
+}
+
+// Backlog is the number of messages (batches of readings) that the durable,
+// or the positioned reader that runs here under this name, has not yet worked
+// off: waiting or unacknowledged. For a name that was never used it is all
+// that the stream holds.
+func (s *Stream) Backlog(ctx context.Context, name string) (int64, error) {
+	for _, r := range s.reading() {
+		if r.label() == name {
+			p, err := s.readerProgress(ctx, r)
+			return p.backlog, err
+		}
+	}
+	s.know(Readings, name)
+	p, err := s.durableProgress(ctx, consumerKey{Readings, name})
+	return p.backlog, err
+}
+
+// progress is how far a consumer has come.
+type progress struct {
+	backlog int64
+	// unread is the position of the first message that may be unread.
+	unread uint64
+}
+
+// durableProgress asks the server about a durable. One that was never used
+// has read nothing.
+func (s *Stream) durableProgress(ctx context.Context, key consumerKey) (progress, error) {
+	cons, err := s.js.Consumer(ctx, string(key.topic), key.durable)
+	if gone(err) {
+		info, err := s.info(ctx, key.topic)
+		if err != nil {
+			return progress{}, err
+		}
+		return progress{int64(info.State.Msgs), info.State.FirstSeq}, nil
+	}
 	if err != nil {
-		return nil, fmt.Errorf("stream: state of %s: %w", Readings, err)
+		return progress{}, fmt.Errorf("stream: backlog of %q: %w", key.durable, err)
+	}
+	info := cons.CachedInfo()
+	return progress{int64(info.NumPending) + int64(info.NumAckPending), info.AckFloor.Stream + 1}, nil
+}
+
+// readerProgress asks the server about a positioned reader. One that has no
+// consumer now has, at most, everything after its position before it.
+func (s *Stream) readerProgress(ctx context.Context, r *reading) (progress, error) {
+	r.mu.Lock()
+	state := r.state
+	r.mu.Unlock()
+	out := progress{unread: state.last + 1}
+	if state.consumer != "" {
+		cons, err := s.js.Consumer(ctx, string(Readings), state.consumer)
+		if err == nil {
+			out.backlog = int64(cons.CachedInfo().NumPending) + state.inHand
+			return out, nil
+		}
+		if !gone(err) {
+			return out, fmt.Errorf("stream: backlog of %q: %w", r.label(), err)
+		}
+	}
+	info, err := s.info(ctx, Readings)
+	if err != nil {
+		return out, err
+	}
+	if first := max(out.unread, info.State.FirstSeq); info.State.LastSeq >= first {
+		out.backlog = int64(info.State.LastSeq - first + 1)
+	}
+	return out, nil
+}
+
+func (s *Stream) info(ctx context.Context, topic Topic) (*jetstream.StreamInfo, error) {
+	str, err := s.js.Stream(ctx, string(topic))
+	if err != nil {
+		return nil, fmt.Errorf("stream: state of %s: %w", topic, err)
 	}
 	return str.CachedInfo(), nil
 }
 
-// backlogCollector reports the backlog at the moment of a scrape.
-type backlogCollector struct{ s *Stream }
-
-func backlogDesc() *prometheus.Desc {
-	return prometheus.NewDesc("gridwarden_stream_backlog", "Messages (batches of readings) a consumer has not yet worked off.", []string{"consumer"}, nil)
-}
-
-func bytesDesc() *prometheus.Desc {
-	return prometheus.NewDesc("gridwarden_stream_bytes", "Bytes that the stream of readings holds.", nil, nil)
-}
-
-func (c backlogCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- backlogDesc()
-	ch <- bytesDesc()
-}
-
-func (c backlogCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
-	defer cancel()
-	for _, durable := range c.s.known() {
-		n, err := c.s.Backlog(ctx, durable)
-		if err != nil {
-			ch <- prometheus.NewInvalidMetric(backlogDesc(), err)
-			continue
-		}
-		ch <- prometheus.MustNewConstMetric(backlogDesc(), prometheus.GaugeValue, float64(n), durable)
+// Acknowledged returns the position up to which a durable has acknowledged
+// every message of a topic, 0 where it was never used.
+func (s *Stream) Acknowledged(ctx context.Context, topic Topic, durable string) (uint64, error) {
+	cons, err := s.js.Consumer(ctx, string(topic), durable)
+	if gone(err) {
+		return 0, nil
 	}
-	info, err := c.s.info(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(bytesDesc(), err)
-		return
+		return 0, fmt.Errorf("stream: consumer %q of %s: %w", durable, topic, err)
 	}
-	ch <- prometheus.MustNewConstMetric(bytesDesc(), prometheus.GaugeValue, float64(info.State.Bytes))
+	return cons.CachedInfo().AckFloor.Stream, nil
 }
 
-// watchRetention warns, until ctx is done, of unread readings that will soon
-// be dropped.
-func (s *Stream) watchRetention(ctx context.Context, interval time.Duration) {
-	t := time.NewTicker(interval)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-t.C:
-			for _, durable := range s.known() {
-				danger, err := s.danger(ctx, durable, now)
-				if err != nil {
-					if ctx.Err() == nil {
-						s.log.Warn("retention not checked", "consumer", durable, "error", err)
-					}
-					continue
-				}
-				if danger != "" {
-					s.log.Warn("unread readings will soon be dropped: "+danger+"; bring the consumer back, or raise stream.max_age or stream.max_bytes", "consumer", durable)
-				}
-			}
-		}
+// Forget removes a durable that is not used any more: neither its place is
+// kept nor its backlog reported.
+func (s *Stream) Forget(ctx context.Context, topic Topic, durable string) error {
+	s.mu.Lock()
+	delete(s.durables, consumerKey{topic, durable})
+	s.mu.Unlock()
+	if err := s.js.DeleteConsumer(ctx, string(topic), durable); err != nil && !gone(err) {
+		return fmt.Errorf("stream: remove consumer %q of %s: %w", durable, topic, err)
 	}
-}
-
-// danger says in words why readings that the durable has not read are about
-// to be dropped, or "".
-func (s *Stream) danger(ctx context.Context, durable string, now time.Time) (string, error) {
-	info, err := s.info(ctx)
-	if err != nil {
-		return "", err
-	}
-	first, last := info.State.FirstSeq, info.State.LastSeq
-	unread := first
-	cons, err := s.js.Consumer(ctx, Readings, durable)
-	switch {
-	case err == nil:
-		unread = max(first, cons.CachedInfo().AckFloor.Stream+1)
-	case !gone(err):
-		return "", fmt.Errorf("stream: consumer %q: %w", durable, err)
-	}
-	if info.State.Msgs == 0 || unread > last {
-		return "", nil
-	}
-	if age := now.Sub(info.State.FirstTime); age > share(s.cfg.MaxAge) && nearFirst(first, last, unread) {
-		return fmt.Sprintf("the oldest is %s old of %s", age.Round(time.Minute), s.cfg.MaxAge), nil
-	}
-	if used := int64(info.State.Bytes); used > share(s.cfg.MaxBytes) && nearFirst(first, last, unread) {
-		return fmt.Sprintf("the stream holds %d MB of %d MB", used>>20, s.cfg.MaxBytes>>20), nil
-	}
-	return "", nil
-}
-
-func share[T int64 | time.Duration](limit T) T { return T(float64(limit) * warnShare) }
-
-// nearFirst reports whether unread lies in the oldest fifth of the stream,
-// the part that goes next.
-func nearFirst(first, last, unread uint64) bool {
-	return float64(unread-first) < (1-warnShare)*float64(last-first+1)
+	return nil
 }

@@ -29,7 +29,7 @@ func BenchmarkPublish(b *testing.B) {
 		}
 		published += len(in)
 	}
-	info, err := s.info(b.Context())
+	info, err := s.info(b.Context(), Readings)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,46 +20,22 @@ import (
 // stream, not into memory. fn must bear readings that come twice, and copies
 // of the slice what it keeps.
 //
-// A message that cannot be decoded goes to the stream DeadReadings with the
-// reason. Several processes may share a durable; each message goes to one.
+// A message that cannot be decoded goes to the dead letters with the reason.
+// Several processes may share a durable; each message goes to one.
 func (s *Stream) ConsumeReadings(ctx context.Context, durable string, fn func(context.Context, []meter.Reading) error) error {
-	s.know(durable)
-	cons, err := s.consumer(ctx, durable)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+	s.know(Readings, durable)
+	consumer := func(ctx context.Context) (jetstream.Consumer, error) {
+		return s.consumer(ctx, Readings, durable)
 	}
 	var buffer []meter.Reading // used again for every batch
-	for failures := 0; ctx.Err() == nil; {
-		more, err := s.consumeBatch(ctx, cons, durable, failures, &buffer, fn)
-		if err == nil {
-			failures = 0
-			if !more && sleep(ctx, s.cfg.FetchWait) != nil {
-				break
-			}
-			continue
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		failures++
-		wait := backoff(s.cfg, failures)
-		s.log.Warn("readings not delivered, trying again", "consumer", durable, "failures", failures, "wait", wait, "error", err)
-		if sleep(ctx, wait) != nil {
-			break
-		}
-		// The consumer may have gone with its server's data: make sure of it.
-		if again, err := s.consumer(ctx, durable); err == nil {
-			cons = again
-		}
-	}
-	return nil
+	return s.keepConsuming(ctx, durable, consumer, func(ctx context.Context, cons jetstream.Consumer, failures int) (bool, error) {
+		return s.consumeBatch(ctx, cons, durable, failures, &buffer, fn)
+	})
 }
 
-func (s *Stream) consumer(ctx context.Context, durable string) (jetstream.Consumer, error) {
-	cons, err := s.js.CreateOrUpdateConsumer(ctx, Readings, jetstream.ConsumerConfig{
+// consumer makes sure of a durable consumer.
+func (s *Stream) consumer(ctx context.Context, topic Topic, durable string) (jetstream.Consumer, error) {
+	cons, err := s.js.CreateOrUpdateConsumer(ctx, string(topic), jetstream.ConsumerConfig{
 		Durable:       durable,
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
@@ -68,17 +44,20 @@ func (s *Stream) consumer(ctx context.Context, durable string) (jetstream.Consum
 		MaxAckPending: maxUnacknowledged,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("stream: consumer %q: %w", durable, err)
+		return nil, fmt.Errorf("stream: consumer %q of %s: %w", durable, topic, err)
 	}
 	return cons, nil
 }
+
+// fetchMessages is how many messages of readings are taken at once.
+func (c Config) fetchMessages() int { return max(1, c.FetchBytes/c.MessageBytes) }
 
 // consumeBatch fetches what there is, up to FetchBytes, and sees it through.
 // It reports whether there may be more already. Nothing waits at the server
 // for messages to come: it would pass each on by itself, and write down that
 // it did, file by file.
 func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, durable string, failures int, buffer *[]meter.Reading, fn func(context.Context, []meter.Reading) error) (more bool, err error) {
-	most := max(1, s.cfg.FetchBytes/s.cfg.MessageBytes)
+	most := s.cfg.fetchMessages()
 	batch, err := cons.FetchNoWait(most)
 	if err != nil {
 		return false, fmt.Errorf("fetch: %w", err)
@@ -88,9 +67,13 @@ func (s *Stream) consumeBatch(ctx context.Context, cons jetstream.Consumer, dura
 	fetched := 0
 	for m := range batch.Messages() {
 		fetched++
+		if isMarker(m) {
+			msgs = append(msgs, m)
+			continue
+		}
 		readings, err = appendDecoded(readings, m.Data())
 		if err != nil {
-			if err := s.bury(ctx, durable, m, err); err != nil {
+			if err := s.bury(ctx, Readings, durable, m, err); err != nil {
 				s.log.Error("message not set aside", "consumer", durable, "error", err)
 				s.refuse(m, s.cfg.MaxBackoff)
 			}

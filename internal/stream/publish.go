@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,22 +15,23 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// PublishReadings stores readings and returns once JetStream has acknowledged
-// all of them. After an error some may have been stored; repeating the call
-// with the same readings within two minutes stores them once.
+// PublishReadings stores readings, of partition 0, and returns once JetStream
+// has acknowledged all of them. After an error some may have been stored;
+// repeating the call with the same readings within two minutes stores them
+// once.
 func (s *Stream) PublishReadings(ctx context.Context, readings []meter.Reading) error {
-	e, ok := s.encoders.Get().(*encoder)
-	if !ok {
-		e = newEncoder()
-	}
-	chunks, err := e.encode(readings, s.cfg.MessageBytes)
-	s.encoders.Put(e)
+	chunks, err := s.encode(readings)
 	if err != nil {
-		return fmt.Errorf("stream: %w", err)
+		return err
 	}
+	subject := s.readingsSubject(0)
 	for len(chunks) > 0 {
 		n := min(len(chunks), maxOutstandingAtOnce)
-		if err := s.publish(ctx, chunks[:n]); err != nil {
+		msgs := make([]*nats.Msg, n)
+		for i, data := range chunks[:n] {
+			msgs[i] = message(subject, data)
+		}
+		if err := s.publish(ctx, msgs); err != nil {
 			return err
 		}
 		chunks = chunks[n:]
@@ -37,20 +39,35 @@ func (s *Stream) PublishReadings(ctx context.Context, readings []meter.Reading) 
 	return nil
 }
 
-// publish sends chunks and waits for their acknowledgements, sending again
-// what was not acknowledged a few times.
-func (s *Stream) publish(ctx context.Context, chunks [][]byte) error {
-	pending := make([]*nats.Msg, len(chunks))
-	for i, data := range chunks {
-		pending[i] = s.message(data)
+// encode cuts readings into messages, with an encoder that is kept.
+func (s *Stream) encode(readings []meter.Reading) ([][]byte, error) {
+	e, ok := s.encoders.Get().(*encoder)
+	if !ok {
+		e = newEncoder()
 	}
+	defer s.encoders.Put(e)
+	chunks, err := e.encode(readings, s.cfg.MessageBytes)
+	if err != nil {
+		return nil, fmt.Errorf("stream: %w", err)
+	}
+	return chunks, nil
+}
+
+func (s *Stream) readingsSubject(partition int) string {
+	return readingsPrefix + s.cfg.Source + "." + strconv.Itoa(partition)
+}
+
+// publish sends messages and waits for their acknowledgements, sending again
+// what was not acknowledged a few times.
+func (s *Stream) publish(ctx context.Context, msgs []*nats.Msg) error {
+	pending := msgs
 	for attempt := 1; ; attempt++ {
 		failed, err := s.publishOnce(ctx, pending)
 		if len(failed) == 0 {
 			return nil
 		}
 		if ctx.Err() != nil || attempt == publishAttempts {
-			return fmt.Errorf("stream: %d of %d messages not acknowledged after %d attempts: %w; check the free space of %s and the server's log", len(failed), len(chunks), attempt, err, s.place())
+			return fmt.Errorf("stream: %d of %d messages not acknowledged after %d attempts: %w; check the free space of %s and the server's log", len(failed), len(msgs), attempt, err, s.place())
 		}
 		if err := sleep(ctx, backoff(s.cfg, attempt)); err != nil {
 			return fmt.Errorf("stream: publish: %w", err)
@@ -68,8 +85,8 @@ func (s *Stream) place() string {
 
 // message wraps data. Its id is the hash of the content: the same batch sent
 // again is the same message, whoever repeats it.
-func (s *Stream) message(data []byte) *nats.Msg {
-	m := nats.NewMsg(subjectPrefix + s.cfg.Source)
+func message(subject string, data []byte) *nats.Msg {
+	m := nats.NewMsg(subject)
 	m.Data = data
 	sum := sha256.Sum256(data)
 	m.Header.Set(jetstream.MsgIDHeader, hex.EncodeToString(sum[:16]))

@@ -8,20 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
-)
-
-// Names of the streams and subjects. They are stable: other programs may read
-// the same server.
-const (
-	Readings     = "READINGS"
-	DeadReadings = "READINGS_DEAD"
-
-	subjectPrefix = "readings."
-	deadSubject   = "dead.readings"
 )
 
 // Defaults of Config.
@@ -34,9 +23,6 @@ const (
 	DefaultAckWait       = time.Minute
 	DefaultMinBackoff    = 250 * time.Millisecond
 	DefaultMaxBackoff    = 10 * time.Second
-	deadMaxAge           = 30 * 24 * time.Hour
-	deadMaxBytes         = 256 << 20
-	duplicateWindow      = 2 * time.Minute
 	startTimeout         = 5 * time.Minute // recovery takes about 1 s per GB
 	maxUnacknowledged    = 4096
 	defaultSource        = "local"
@@ -143,7 +129,7 @@ func (c Config) validate() error {
 type Stream struct {
 	cfg    Config
 	log    *slog.Logger
-	server *server.Server // nil where external
+	server *embedded // nil where external
 	unlock func()
 	conn   *nats.Conn
 	js     jetstream.JetStream
@@ -151,7 +137,11 @@ type Stream struct {
 	encoders sync.Pool // of *encoder, at rest
 
 	mu       sync.Mutex
-	durables map[string]bool // consumers to report the backlog of
+	durables map[consumerKey]bool // consumers to report the backlog of
+	readers  map[*reading]bool    // positioned readers that run
+	claims   map[int]*claim       // partitions that this process owns
+
+	dropped *prometheus.CounterVec
 
 	stopWatch func()
 	watch     sync.WaitGroup
@@ -168,7 +158,8 @@ func Open(ctx context.Context, cfg Config) (*Stream, error) {
 	s := &Stream{
 		cfg: cfg, log: cfg.Logger,
 		unlock: func() {}, stopWatch: func() {},
-		durables: make(map[string]bool),
+		durables: make(map[consumerKey]bool), readers: make(map[*reading]bool), claims: make(map[int]*claim),
+		dropped: newDropped(),
 	}
 	if err := s.open(ctx); err != nil {
 		s.Close()
@@ -191,58 +182,12 @@ func (s *Stream) open(ctx context.Context) error {
 	if err := s.createStreams(ctx); err != nil {
 		return err
 	}
-	if s.cfg.Metrics != nil {
-		if err := s.cfg.Metrics.Register(backlogCollector{s}); err != nil {
-			return fmt.Errorf("stream: register metrics: %w", err)
-		}
+	if err := s.registerMetrics(); err != nil {
+		return err
 	}
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopWatch = cancel
-	s.watch.Go(func() { s.watchRetention(watchCtx, retentionInterval) })
-	return nil
-}
-
-// connect starts the embedded server where none is named, and connects.
-func (s *Stream) connect(ctx context.Context) error {
-	if s.cfg.URL != "" {
-		opts := append([]nats.Option{nats.Name("gridwarden"), nats.MaxReconnects(-1)}, s.cfg.Options...)
-		conn, err := nats.Connect(s.cfg.URL, opts...)
-		if err != nil {
-			return fmt.Errorf("stream: connect to NATS: %w; check stream.url and that the server runs", err)
-		}
-		s.conn = conn
-		return nil
-	}
-	unlock, err := lockDir(s.cfg.Dir)
-	if err != nil {
-		return err
-	}
-	s.unlock = unlock
-	s.server, err = startServer(ctx, s.cfg)
-	if err != nil {
-		return err
-	}
-	s.conn, err = nats.Connect("", nats.InProcessServer(s.server), nats.Name("gridwarden"), nats.MaxReconnects(-1))
-	if err != nil {
-		return fmt.Errorf("stream: connect to the embedded server: %w", err)
-	}
-	return nil
-}
-
-func (s *Stream) createStreams(ctx context.Context) error {
-	for _, cfg := range []jetstream.StreamConfig{{
-		Name: Readings, Description: "readings as polled", Subjects: []string{subjectPrefix + ">"},
-		MaxAge: s.cfg.MaxAge, MaxBytes: s.cfg.MaxBytes, Replicas: s.cfg.Replicas,
-		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Duplicates: min(duplicateWindow, s.cfg.MaxAge),
-	}, {
-		Name: DeadReadings, Description: "readings that a consumer could not use, with reasons", Subjects: []string{deadSubject},
-		MaxAge: deadMaxAge, MaxBytes: deadMaxBytes, Replicas: s.cfg.Replicas,
-		Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld, Duplicates: duplicateWindow,
-	}} {
-		if _, err := s.js.CreateOrUpdateStream(ctx, cfg); err != nil {
-			return fmt.Errorf("stream: create %s: %w; check that JetStream is enabled and has %d MB of room", cfg.Name, err, cfg.MaxBytes>>20)
-		}
-	}
+	s.watch.Go(func() { s.watchRetention(watchCtx, s.cfg.watchInterval()) })
 	return nil
 }
 
@@ -252,9 +197,7 @@ func (s *Stream) Close() {
 	s.close.Do(func() {
 		s.stopWatch()
 		s.watch.Wait()
-		if s.cfg.Metrics != nil {
-			s.cfg.Metrics.Unregister(backlogCollector{s})
-		}
+		s.unregisterMetrics()
 		if s.conn != nil {
 			s.conn.Close()
 		}
@@ -264,21 +207,4 @@ func (s *Stream) Close() {
 		}
 		s.unlock()
 	})
-}
-
-// know remembers a durable, so that its backlog is reported.
-func (s *Stream) know(durable string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.durables[durable] = true
-}
-
-func (s *Stream) known() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]string, 0, len(s.durables))
-	for name := range s.durables {
-		out = append(out, name)
-	}
-	return out
 }

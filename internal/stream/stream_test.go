@@ -187,7 +187,7 @@ func TestRepeatedBatchIsStoredOnce(t *testing.T) {
 func TestUndecodableMessageIsSetAside(t *testing.T) {
 	s := open(t, Config{})
 	publish(t, s, sample(3))
-	poison := s.message([]byte("GWR\x01 this is no batch"))
+	poison := message(s.readingsSubject(0), []byte("GWR\x01 this is no batch"))
 	if _, err := s.js.PublishMsg(t.Context(), poison); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestReadingsSetAsideByAConsumer(t *testing.T) {
 	s := open(t, Config{})
 	in := sample(2)
 	for range 2 { // the second time changes nothing
-		if err := s.DeadLetter(t.Context(), "historian", in, errors.New("field type conflict")); err != nil {
+		if err := s.SetAside(t.Context(), "historian", in, errors.New("field type conflict")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -324,9 +324,9 @@ func TestMetrics(t *testing.T) {
 	s := open(t, Config{Metrics: reg, MessageBytes: 1})
 	publish(t, s, sample(3))
 	backlog(t, s, "historian")
-	want := `# HELP gridwarden_stream_backlog Messages (batches of readings) a consumer has not yet worked off.
+	want := `# HELP gridwarden_stream_backlog Messages (of readings: batches) a consumer has not yet worked off.
 # TYPE gridwarden_stream_backlog gauge
-gridwarden_stream_backlog{consumer="historian"} 3
+gridwarden_stream_backlog{consumer="historian",topic="READINGS"} 3
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "gridwarden_stream_backlog"); err != nil {
 		t.Error(err)
@@ -338,7 +338,11 @@ func TestUnreadReadingsInDanger(t *testing.T) {
 	now := time.Now()
 	say := func(at time.Time) string {
 		t.Helper()
-		danger, err := s.danger(t.Context(), "historian", at)
+		p, err := s.durableProgress(t.Context(), consumerKey{Readings, "historian"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		danger, err := s.danger(t.Context(), Readings, p, at)
 		if err != nil {
 			t.Fatal(err)
 		}
