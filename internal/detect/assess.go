@@ -6,39 +6,66 @@ import (
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/risk"
-	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
 
-// assessUsagePoints merges the detectors' scores into one assessment for every
-// usage point: those with a finding first, ranked, then the others by id.
-func assessUsagePoints(in *Input, b *builder, judged []*judgement, hazards map[string]float64) []Assessment {
-	out := make([]Assessment, 0, len(b.roster.points))
-	for _, p := range b.roster.points {
-		a := b.assessment(p)
-		var scores []risk.Score
-		for _, j := range judged {
-			if s, ok := j.score(p.id); ok {
-				scores = append(scores, risk.Score{Source: j.description.Name, Probability: s, Doubt: j.doubt(p.id)})
-			}
-			a.Findings = append(a.Findings, j.points[p.id]...)
-		}
-		var contributions []risk.Contribution
-		a.Risk, contributions = risk.Merge(in.Prior, scores)
-		for _, c := range contributions {
-			a.Contributions = append(a.Contributions, Contribution{Source: c.Source, LogOdds: c.LogOdds, Text: c.Text})
-		}
-		if len(a.Findings) > 0 {
-			a.summarise()
-			a.value(in)
-			a.Priority = risk.Priority(risk.Case{
-				Risk: a.Risk, ExcessKWhMonth: a.ExcessKWhMonth, Recoverable: a.Recoverable,
-				TypicalPrice: typicalPrice(in, a.CustomerID), Hazard: hazards[a.TransformerID], GoodShare: float64(a.GoodShare),
-			})
-		}
-		out = append(out, a)
+func scoresOf(p *Part, point *partPoint) []risk.Score {
+	out := make([]risk.Score, 0, len(point.Scores))
+	for _, s := range point.Scores {
+		out = append(out, risk.Score{Source: p.Detectors[s.Detector].Stamp.Detector, Probability: s.Probability, Doubt: s.Doubt})
 	}
-	RankQueue(out)
 	return out
+}
+
+// weigh merges what the detectors say of a usage point into one assessment.
+func (a *Assessment) weigh(in *Input, prior float64, scores []risk.Score, hazards map[string]float64) {
+	slices.SortStableFunc(scores, func(x, y risk.Score) int { return cmp.Compare(x.Source, y.Source) })
+	var contributions []risk.Contribution
+	a.Risk, contributions = risk.Merge(prior, scores)
+	a.MeasuredRisk = a.Risk
+	a.Contributions = make([]Contribution, 0, len(contributions))
+	for _, c := range contributions {
+		a.Contributions = append(a.Contributions, Contribution{Source: c.Source, LogOdds: c.LogOdds, Text: c.Text})
+	}
+	if len(a.Findings) == 0 {
+		return
+	}
+	if measured, changed := withoutEstimates(scores, a.Findings); changed {
+		a.MeasuredRisk, _ = risk.Merge(prior, measured)
+	}
+	a.summarise()
+	a.value(in)
+	a.Priority = risk.Priority(risk.Case{
+		Risk: a.Risk, ExcessKWhMonth: a.ExcessKWhMonth, Recoverable: a.Recoverable,
+		TypicalPrice: typicalPrice(in, a.CustomerID), Hazard: hazards[a.TransformerID], GoodShare: float64(a.GoodShare),
+	})
+}
+
+// withoutEstimates takes out of the scores what rests on estimates: a
+// detector counts for no more than its measured findings say, and for nothing
+// where it has none but others.
+func withoutEstimates(scores []risk.Score, findings []Finding) (measured []risk.Score, changed bool) {
+	for _, s := range scores {
+		any, highest, left := false, 0.0, false
+		for i := range findings {
+			f := &findings[i]
+			switch {
+			case f.Stamp.Detector != s.Source:
+			case f.RestsOnEstimates():
+				any = true
+			default:
+				left, highest = true, max(highest, f.Probability)
+			}
+		}
+		if any {
+			changed = true
+			if !left {
+				continue
+			}
+			s.Probability = min(s.Probability, highest)
+		}
+		measured = append(measured, s)
+	}
+	return measured, changed
 }
 
 // RankQueue puts usage points in the order of the queue and numbers those with
@@ -61,26 +88,6 @@ func RankQueue(points []Assessment) {
 	}
 }
 
-// assessment fills in what the records and the load say of a point.
-func (b *builder) assessment(p *point) Assessment {
-	own := p.own()
-	a := Assessment{
-		UsagePointID: p.id, MeterID: p.current.MeterID, CustomerID: p.current.CustomerID, TransformerID: p.current.TransformerID,
-		FirstDay: b.days.first, LastDay: b.days.last,
-		MeanKW: Unknown(), GoodShare: Unknown(),
-		Reasons: []string{}, Detectors: []string{}, Contributions: []Contribution{}, Findings: []Finding{},
-	}
-	if energy, days := b.frame.mean(sdk.EnergyKWh, b.days, own); days > 0 {
-		a.MeanKW = Measured(energy / 24)
-		good, counted := b.frame.mean(sdk.GoodShare, b.days, own)
-		a.GoodShare = 0
-		if counted > 0 {
-			a.GoodShare = Measured(good * float64(counted) / float64(tenureDays(own)))
-		}
-	}
-	return a
-}
-
 // summarise draws the findings together, weightiest first.
 func (a *Assessment) summarise() {
 	sortFindings(a.Findings)
@@ -94,6 +101,9 @@ func (a *Assessment) summarise() {
 		// Detectors look at the same energy from several sides: the largest
 		// excess stands, they do not add up.
 		a.ExcessKWhMonth = max(a.ExcessKWhMonth, f.ExcessKWhMonth)
+		if !a.EstimatedShare.Known() || f.EstimatedShare > a.EstimatedShare {
+			a.EstimatedShare = f.EstimatedShare
+		}
 	}
 }
 

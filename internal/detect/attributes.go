@@ -12,41 +12,83 @@ type attributes struct {
 	texts   map[string]string
 }
 
-// pointAttributes gathers the attributes of every usage point by id.
-func pointAttributes(in *Input, r *roster, f *frame) map[string]attributes {
-	network := in.Network
-	bands := peerBands(network, r, f)
-	listed := listings(network, (in.Last + 1).Start(in.location()))
-	members := make(map[string]int, len(r.areas))
-	for _, p := range r.points {
-		members[p.current.TransformerID]++
+// reference is what the records say beside those of the points and
+// transformers themselves, once for all parts of a run.
+type reference struct {
+	in          *Input
+	listed      map[string]listing // by customer
+	loads       map[string]unmetered
+	temperature []float32
+	holiday     []bool
+}
+
+func newReference(in *Input) *reference {
+	days, loc := span{in.First, in.Last}, in.location()
+	return &reference{
+		in:     in,
+		listed: listings(in.Network, (in.Last + 1).Start(loc)), loads: unmeteredLoads(in.Network.Unmetered),
+		temperature: dailyTemperature(in.Network.Weather, days, loc), holiday: holidays(in.Network.Calendar, days),
 	}
-	out := make(map[string]attributes, len(r.points))
-	for _, p := range r.points {
-		a := attributes{make(map[string]float64), make(map[string]string)}
-		a.text(sdk.AttrPhase, string(p.current.Phase))
-		a.text(sdk.AttrTransformer, p.current.TransformerID)
-		if t := network.Transformer(p.current.TransformerID); t != nil {
-			a.positive(sdk.AttrTransformerKVA, t.RatedKVA)
-			a.numbers[sdk.AttrTransformerUPs] = float64(members[t.ID])
+}
+
+// records are what one part looks up. It is forgotten with the part, so that
+// a run over many parts does not gather all of them.
+type records struct {
+	*reference
+	*register
+	members map[string]int // points that belong to a transformer now
+}
+
+func (r *reference) records() *records {
+	return &records{r, newRegister(r.in.Network, span{r.in.First, r.in.Last}, r.in.location()), make(map[string]int)}
+}
+
+// ofPoint gathers what the records say of a usage point; peers are added later.
+func (r *records) ofPoint(p *point) attributes {
+	network := r.network
+	a := attributes{make(map[string]float64), make(map[string]string)}
+	a.text(sdk.AttrPhase, string(p.current.Phase))
+	a.text(sdk.AttrTransformer, p.current.TransformerID)
+	if t := network.Transformer(p.current.TransformerID); t != nil {
+		a.positive(sdk.AttrTransformerKVA, t.RatedKVA)
+		n, counted := r.members[t.ID]
+		if !counted {
+			n = r.belonging(t.ID)
+			r.members[t.ID] = n
 		}
-		if c := network.Customer(p.current.CustomerID); c != nil {
-			a.customer(in, c)
-			if l, ok := listed[c.ID]; ok {
-				a.numbers[sdk.AttrListedIP] = 1
-				a.positive(sdk.AttrListedHashrate, l.hashrateHS)
-			}
-		}
-		if b, ok := bands[p.id]; ok {
-			setNumber(a.numbers, sdk.AttrPeerLowKWh, b.low)
-			setNumber(a.numbers, sdk.AttrPeerMedianKWh, b.median)
-			setNumber(a.numbers, sdk.AttrPeerHighKWh, b.high)
-			setNumber(a.numbers, sdk.AttrPeerNightKW, b.nightHigh)
-			a.numbers[sdk.AttrPeerCount] = float64(b.count)
-		}
-		out[p.id] = a
+		a.numbers[sdk.AttrTransformerUPs] = float64(n)
 	}
-	return out
+	if c := network.Customer(p.current.CustomerID); c != nil {
+		a.customer(r.in, c)
+		if l, ok := r.listed[c.ID]; ok {
+			a.numbers[sdk.AttrListedIP] = 1
+			a.positive(sdk.AttrListedHashrate, l.hashrateHS)
+		}
+	}
+	return a
+}
+
+func (a *attributes) peers(b band) {
+	setNumber(a.numbers, sdk.AttrPeerLowKWh, b.low)
+	setNumber(a.numbers, sdk.AttrPeerMedianKWh, b.median)
+	setNumber(a.numbers, sdk.AttrPeerHighKWh, b.high)
+	setNumber(a.numbers, sdk.AttrPeerNightKW, b.nightHigh)
+	a.numbers[sdk.AttrPeerCount] = float64(b.count)
+}
+
+// ofTransformer gathers what the records say of a transformer.
+func (r *records) ofTransformer(t *grid.PowerTransformer) attributes {
+	a := attributes{make(map[string]float64), make(map[string]string)}
+	a.positive(sdk.AttrRatedKVA, t.RatedKVA)
+	a.positive(sdk.AttrNoLoadLossW, t.NoLoadLossW)
+	a.positive(sdk.AttrLoadLossW, t.LoadLossW)
+	a.text(sdk.AttrCooling, t.Cooling)
+	a.text(sdk.AttrInsulation, t.InsulationClass)
+	if u, ok := r.loads[t.ID]; ok {
+		a.numbers[sdk.AttrUnmeteredKW] = u.always
+		a.numbers[sdk.AttrStreetLightKW] = u.duskToDawn
+	}
+	return a
 }
 
 func (a *attributes) customer(in *Input, c *grid.Customer) {
@@ -68,27 +110,6 @@ func (a *attributes) customer(in *Input, c *grid.Customer) {
 	}
 	a.positive(sdk.AttrExpectedNight, use.NightDayRatio)
 	a.numbers[sdk.AttrExpectedFlat] = oneIf(use.Flat)
-}
-
-// transformerAttributes gathers the attributes of every transformer by id.
-func transformerAttributes(network *grid.Network) map[string]attributes {
-	loads := unmeteredLoads(network.Unmetered)
-	out := make(map[string]attributes, len(network.Transformers))
-	for i := range network.Transformers {
-		t := &network.Transformers[i]
-		a := attributes{make(map[string]float64), make(map[string]string)}
-		a.positive(sdk.AttrRatedKVA, t.RatedKVA)
-		a.positive(sdk.AttrNoLoadLossW, t.NoLoadLossW)
-		a.positive(sdk.AttrLoadLossW, t.LoadLossW)
-		a.text(sdk.AttrCooling, t.Cooling)
-		a.text(sdk.AttrInsulation, t.InsulationClass)
-		if u, ok := loads[t.ID]; ok {
-			a.numbers[sdk.AttrUnmeteredKW] = u.always
-			a.numbers[sdk.AttrStreetLightKW] = u.duskToDawn
-		}
-		out[t.ID] = a
-	}
-	return out
 }
 
 func (a *attributes) text(name, value string) {

@@ -19,7 +19,7 @@ type curveReader struct {
 
 // addCurves reads the raw curves of a window's members: the declared quantities
 // and no other, at the declared quality or better.
-func (b *builder) addCurves(ctx context.Context, d *sdk.Description, p plan, w *sdk.Window) error {
+func (b *builder) addCurves(ctx context.Context, d *sdk.Description, p batch, w *sdk.Window) error {
 	days := span{curve.Date(w.FirstDay), curve.Date(w.LastDay())}
 	w.Curves = make([]sdk.Curve, 0, len(p.members))
 	for _, m := range p.members {

@@ -10,41 +10,67 @@ import (
 	"slices"
 )
 
-// dataVersion is the SHA-256 over everything that detectors may be given in a
-// run: features, attributes, weather, calendar, prior. It does not depend on
-// the order of the records.
-func (b *builder) dataVersion() string {
-	h := &hasher{hash: sha256.New()}
+// version is the SHA-256 over everything that detectors may be given of the
+// points and transformers of a part: features and attributes. What belongs to
+// other parts is in theirs.
+func (b *builder) version() string {
+	h := newHasher()
 	h.number(float64(b.days.first), float64(b.days.last), b.prior)
-	for _, meter := range b.frame.meters {
-		h.text(meter)
-	}
-	for _, column := range b.frame.columns {
-		h.floats(column)
+	meter := func(id string) {
+		h.text(id)
+		row, ok := b.frame.rows[id]
+		if !ok {
+			return
+		}
+		n := b.frame.n()
+		for _, column := range b.frame.columns {
+			if column != nil {
+				h.floats(column[row*n : (row+1)*n])
+			}
+		}
 	}
 	for _, p := range b.roster.points {
-		h.text("usage_point", p.id)
-		for _, t := range p.tenures {
-			h.text(t.record.MeterID, t.record.CustomerID, t.record.TransformerID)
-			h.number(float64(t.first), float64(t.last))
-		}
+		h.point(p)
 		h.attributes(b.points[p.id])
+		for _, t := range p.tenures {
+			meter(t.record.MeterID)
+		}
 	}
 	for _, a := range b.roster.areas {
-		h.text("transformer", a.transformer.ID, a.transformer.MeterID)
+		h.text("transformer", a.transformer.ID)
 		h.attributes(b.transformers[a.transformer.ID])
+		meter(a.transformer.MeterID)
 	}
-	h.floats(b.temperature)
-	for _, holiday := range b.holiday {
-		h.number(oneIf(holiday))
+	return h.sum()
+}
+
+// dataVersion draws the versions of all parts together: a hash over those of
+// the parts in order, so that it does not hang on who ran them.
+func dataVersion(p *Plan, parts []*Part) string {
+	h := newHasher()
+	h.text(p.id())
+	for _, part := range parts {
+		h.text(part.Version)
 	}
-	return hex.EncodeToString(h.hash.Sum(nil))
+	return h.sum()
 }
 
 // hasher writes values to a hash so that no two sequences look alike.
 type hasher struct {
 	hash hash.Hash
 	buf  []byte
+}
+
+func newHasher() *hasher { return &hasher{hash: sha256.New()} }
+
+func (h *hasher) sum() string { return hex.EncodeToString(h.hash.Sum(nil)) }
+
+func (h *hasher) point(p *point) {
+	h.text("usage_point", p.id)
+	for _, t := range p.tenures {
+		h.text(t.record.MeterID, t.record.CustomerID, t.record.TransformerID)
+		h.number(float64(t.first), float64(t.last))
+	}
 }
 
 func (h *hasher) text(values ...string) {

@@ -2,8 +2,9 @@ package detect
 
 import (
 	"context"
+	"fmt"
 	"math"
-	"sort"
+	"slices"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
@@ -21,49 +22,50 @@ type frame struct {
 
 func (f *frame) n() int { return int(f.days.last-f.days.first) + 1 }
 
-// loadFrame reads the features of every meter of the roster. Where the store
-// brings them in another order the frame is the same.
-func loadFrame(ctx context.Context, store curve.Store, r *roster, days span) (*frame, error) {
-	f := &frame{days: days, rows: make(map[string]int), names: sdk.Features()}
-	add := func(id string) {
-		if _, ok := f.rows[id]; !ok && id != "" {
-			f.rows[id] = 0
-			f.meters = append(f.meters, id)
-		}
-	}
-	for _, p := range r.points {
-		for _, t := range p.tenures {
-			add(t.record.MeterID)
-		}
-	}
-	for _, a := range r.areas {
-		add(a.transformer.MeterID)
-	}
-	sort.Strings(f.meters)
+// someFeatures is a store that reads the features of some meters without
+// going through those of all.
+type someFeatures interface {
+	FeaturesOf(ctx context.Context, meterIDs []string, first, last curve.Date, fn func(meterID string, date curve.Date, f *curve.Features) error) error
+}
+
+// loadFrame reads the features of the meters; columns says which, nil reads
+// all. Where the store brings them in another order the frame is the same.
+func loadFrame(ctx context.Context, store curve.Store, meters []string, days span, columns []sdk.Feature) (*frame, error) {
+	f := &frame{days: days, meters: slices.Clone(meters), rows: make(map[string]int, len(meters)), names: sdk.Features()}
+	slices.Sort(f.meters)
+	f.meters = slices.Compact(f.meters)
 	for i, id := range f.meters {
 		f.rows[id] = i
 	}
 	n := f.n()
-	nan := float32(math.NaN())
-	for c := range f.columns {
-		column := make([]float32, len(f.meters)*n)
-		for i := range column {
-			column[i] = nan
+	for c, name := range f.names {
+		if columns == nil || slices.Contains(columns, name) {
+			f.columns[c] = nanRow(len(f.meters) * n)
 		}
-		f.columns[c] = column
 	}
-	err := store.Features(ctx, days.first, days.last, func(meterID string, date curve.Date, v *curve.Features) error {
+	take := func(meterID string, date curve.Date, v *curve.Features) error {
 		row, ok := f.rows[meterID]
 		if !ok || date < days.first || date > days.last {
 			return nil
 		}
 		at := row*n + int(date-days.first)
 		for c := range v {
-			f.columns[c][at] = v[c]
+			if f.columns[c] != nil {
+				f.columns[c][at] = v[c]
+			}
 		}
 		return nil
-	})
-	return f, err
+	}
+	var err error
+	if some, ok := store.(someFeatures); ok {
+		err = some.FeaturesOf(ctx, f.meters, days.first, days.last, take)
+	} else {
+		err = store.Features(ctx, days.first, days.last, take)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading daily features: %w", err)
+	}
+	return f, nil
 }
 
 // copyInto writes one feature of the tenures' meters into row, which spans

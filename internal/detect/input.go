@@ -44,13 +44,16 @@ const (
 	windowSubjects = 4096
 )
 
+// mostDays bounds the span of a run.
+const mostDays = 3660
+
 func (in *Input) check() error {
 	switch {
 	case in.Network == nil || in.Curves == nil:
 		return errors.New("detection needs a network and curves")
 	case in.First > in.Last:
 		return fmt.Errorf("detection from %s to %s: the first day is after the last", in.First, in.Last)
-	case in.Last-in.First >= 3660:
+	case in.Last-in.First >= mostDays:
 		return fmt.Errorf("detection over %d days; ten years are the most", in.Last-in.First+1)
 	case !(in.Prior > 0 && in.Prior < 1):
 		return fmt.Errorf("prior %v; give the base rate of abnormal use between 0 and 1, such as 0.01", in.Prior)

@@ -29,9 +29,13 @@ func newJudgement(b *builder, d sdk.Description) *judgement {
 }
 
 // take adds a report. What it says of a subject replaces what was said of it
-// before; a usage point that has moved is scored by the area it belongs to now.
+// before; a usage point that has moved is judged by the area it belongs to now.
 func (j *judgement) take(r *seenReport) {
-	foreign := j.foreign(r.plan)
+	foreign := j.foreign(r.batch)
+	j.takeMeasures(r, foreign)
+	if r.batch.halo {
+		return // another part takes the rest
+	}
 	for name, p := range r.report.Scores() {
 		if id := j.builder.names.id(name); !foreign[id] {
 			j.scores[id] = p
@@ -60,9 +64,15 @@ func (j *judgement) take(r *seenReport) {
 		for i := range f.Suspects {
 			f.Suspects[i].Subject = j.builder.names.id(f.Suspects[i].Subject)
 		}
-		into[id] = append(into[id], Finding{Finding: f, Stamp: j.stamp})
+		into[id] = append(into[id], Finding{Finding: f, Stamp: j.stamp, EstimatedShare: Unknown()})
 	}
+}
+
+func (j *judgement) takeMeasures(r *seenReport, foreign map[string]bool) {
 	for name, values := range r.report.Measures() {
+		if foreign[j.builder.names.id(name)] {
+			continue
+		}
 		if j.measures[name] == nil {
 			j.measures[name] = make(map[string]float64)
 		}
@@ -71,7 +81,7 @@ func (j *judgement) take(r *seenReport) {
 }
 
 // foreign returns the points of an area window that belong elsewhere by now.
-func (j *judgement) foreign(p plan) map[string]bool {
+func (j *judgement) foreign(p batch) map[string]bool {
 	out := make(map[string]bool)
 	for _, m := range p.members {
 		if p.area != "" && m.point != nil && m.point.current.TransformerID != p.area {

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"math"
-	"sort"
 
 	"github.com/gridwarden/gridwarden/internal/grid"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
@@ -19,90 +18,93 @@ type band struct {
 	count             int
 }
 
-type habit struct{ energy, night float64 }
+// habit is what a usage point itself uses: tallies over its own days.
+type habit struct{ energy, night tally }
 
-// peerBands returns the band of each point by id.
-func peerBands(network *grid.Network, r *roster, f *frame) map[string]band {
-	type key struct{ category, use string }
-	groups := func(p *point) []key {
-		c := network.Customer(p.current.CustomerID)
-		if c == nil {
-			return []key{{}}
-		}
-		return []key{{string(c.Category), c.DeclaredUse}, {string(c.Category), ""}, {}}
-	}
-	habits := make(map[string]habit, len(r.points))
-	energies, nights := make(map[key][]float64), make(map[key][]float64)
-	for _, p := range r.points {
-		own := p.own()
-		energy, days := f.mean(sdk.EnergyKWh, f.days, own)
-		if days == 0 {
-			continue
-		}
-		night, _ := f.mean(sdk.NightKW, f.days, own)
-		habits[p.id] = habit{energy, night}
-		for _, g := range groups(p) {
-			energies[g] = append(energies[g], energy)
-			if !math.IsNaN(night) {
-				nights[g] = append(nights[g], night)
-			}
-		}
-	}
-	for g := range energies {
-		sort.Float64s(energies[g])
-		sort.Float64s(nights[g])
-	}
-	bands := make(map[string]band, len(r.points))
-	for _, p := range r.points {
-		h, counted := habits[p.id]
-		if !counted {
-			h = habit{math.NaN(), math.NaN()}
-		}
-		for _, g := range groups(p) {
-			others := len(energies[g])
-			if counted {
-				others--
-			}
-			if others < minPeers && g != (key{}) {
-				continue
-			}
-			if others > 0 {
-				bands[p.id] = band{
-					low: quantileWithout(energies[g], h.energy, 0.1), median: quantileWithout(energies[g], h.energy, 0.5),
-					high: quantileWithout(energies[g], h.energy, 0.9), nightHigh: quantileWithout(nights[g], h.night, 0.9),
-					count: others,
-				}
-			}
-			break
-		}
-	}
-	return bands
+// group names peers: those of a category and a declared use, of a category
+// (no use), or everybody.
+type group struct {
+	Category string `json:"category,omitempty"`
+	Use      string `json:"use,omitempty"`
 }
 
-// quantileWithout returns quantile q of the sorted values, one occurrence of
-// self left out (NaN: none is), interpolated between neighbours; NaN where
-// nothing is left.
-func quantileWithout(sorted []float64, self, q float64) float64 {
-	n, skip := len(sorted), len(sorted)
-	if !math.IsNaN(self) {
-		if skip = sort.SearchFloat64s(sorted, self); skip < n {
-			n--
+// Quantiles of the bands.
+const (
+	bandLow, bandMedian, bandHigh = 0.1, 0.5, 0.9
+)
+
+// groupSpread is how the members of a group spread.
+type groupSpread struct {
+	group
+	Energy spread `json:"energy"`
+	Night  spread `json:"night"`
+}
+
+// groupsOf lists the groups of a point, narrowest first.
+func groupsOf(network *grid.Network, p *point) []group {
+	c := network.Customer(p.current.CustomerID)
+	if c == nil {
+		return []group{{}}
+	}
+	out := make([]group, 0, 3)
+	for _, g := range []group{{string(c.Category), c.DeclaredUse}, {string(c.Category), ""}, {}} {
+		if len(out) == 0 || out[len(out)-1] != g {
+			out = append(out, g)
 		}
 	}
-	if n == 0 {
-		return math.NaN()
+	return out
+}
+
+// peers are the spreads of all groups of a run.
+type peers map[group]*groupSpread
+
+// band returns the band of a point; ok is false where it has no peers.
+func (p peers) band(groups []group, h habit) (b band, ok bool) {
+	energy, night := h.energy.mean(), h.night.mean()
+	counted := h.energy.count > 0
+	if !counted {
+		night = math.NaN()
 	}
-	at := func(i int) float64 {
-		if i >= skip {
-			i++
+	for _, g := range groups {
+		s := p[g]
+		others := 0
+		if s != nil {
+			others = s.Energy.Count
 		}
-		return sorted[i]
+		if counted {
+			others--
+		}
+		if others < minPeers && g != (group{}) {
+			continue
+		}
+		if others <= 0 {
+			return band{}, false
+		}
+		return band{
+			low: s.Energy.without(energy, bandLow), median: s.Energy.without(energy, bandMedian),
+			high: s.Energy.without(energy, bandHigh), nightHigh: s.Night.without(night, bandHigh), count: others,
+		}, true
 	}
-	position := q * float64(n-1)
-	low := int(position)
-	if low+1 >= n {
-		return at(n - 1)
+	return band{}, false
+}
+
+// habitOf tallies a point's own days from the frame.
+func (f *frame) habitOf(p *point) habit {
+	var h habit
+	energy, night := f.columns[columnOf(sdk.EnergyKWh)], f.columns[columnOf(sdk.NightKW)]
+	for _, t := range p.tenures {
+		if t.record.CustomerID != p.current.CustomerID {
+			continue
+		}
+		at, ok := f.rows[t.record.MeterID]
+		if !ok {
+			continue
+		}
+		from, to := at*f.n()+int(t.first-f.days.first), at*f.n()+int(t.last-f.days.first)
+		for i := from; i <= to; i++ {
+			h.energy.add(energy[i])
+			h.night.add(night[i])
+		}
 	}
-	share := position - float64(low)
-	return at(low)*(1-share) + at(low+1)*share
+	return h
 }

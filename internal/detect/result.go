@@ -23,6 +23,19 @@ type Stamp struct {
 type Finding struct {
 	sdk.Finding
 	Stamp Stamp `json:"stamp"`
+	// EstimatedShare is the share of estimated, edited or otherwise uncertain
+	// intervals among those with a value on the days of the evidence, 0 … 1.
+	EstimatedShare Measured `json:"estimated_share"`
+}
+
+// LeastMeasured is the share of measured intervals below which a finding rests
+// on estimates: it is shown, but it does not weigh in MeasuredRisk.
+const LeastMeasured = 0.8
+
+// RestsOnEstimates reports whether too few of the intervals behind a finding
+// were measured for it to stand against anybody.
+func (f *Finding) RestsOnEstimates() bool {
+	return f.EstimatedShare.Known() && 1-float64(f.EstimatedShare) < LeastMeasured
 }
 
 // Contribution is what one source adds to the log-odds of a risk.
@@ -38,9 +51,10 @@ type Assessment struct {
 	MeterID        string         `json:"meter_id"`
 	CustomerID     string         `json:"customer_id"`
 	TransformerID  string         `json:"transformer_id"`
-	Risk           float64        `json:"risk"`     // probability of abnormal use, 0 … 1
-	Priority       float64        `json:"priority"` // risk weighed by energy, money, safety and confidence
-	Rank           int            `json:"rank"`     // 1 is first; 0 for points without a finding
+	Risk           float64        `json:"risk"`          // probability of abnormal use, 0 … 1
+	MeasuredRisk   float64        `json:"measured_risk"` // the risk without findings that rest on estimates
+	Priority       float64        `json:"priority"`      // risk weighed by energy, money, safety and confidence
+	Rank           int            `json:"rank"`          // 1 is first; 0 for points without a finding
 	Reasons        []string       `json:"reasons"`
 	Detectors      []string       `json:"detectors"`
 	FirstDay       curve.Date     `json:"first_day"`
@@ -49,7 +63,8 @@ type Assessment struct {
 	ExcessKWhMonth float64        `json:"excess_kwh_month"` // per 30 days
 	Recoverable    float64        `json:"recoverable"`      // per 30 days, in Currency
 	Currency       string         `json:"currency"`
-	GoodShare      Measured       `json:"good_share"` // share of good intervals in the window, 0 … 1
+	GoodShare      Measured       `json:"good_share"`      // share of good intervals in the window, 0 … 1
+	EstimatedShare Measured       `json:"estimated_share"` // the highest among the findings, null without any
 	Contributions  []Contribution `json:"contributions"`
 	Findings       []Finding      `json:"findings"`
 }

@@ -181,6 +181,13 @@ func (s *session) deadlineStruck(err error) bool {
 	return code == codes.Canceled || code == codes.DeadlineExceeded
 }
 
+// Late reports whether a good part of the time that a run is given is over, so
+// that a run of many parts had better go on with another session.
+func (s *session) Late() bool {
+	deadline, ok := s.ctx.Deadline()
+	return ok && time.Until(deadline) < s.remote.plugins.config.Timeout*3/4
+}
+
 // Finish implements Session. A plugin that hangs or talks garbage loses its
 // process; one that merely could not judge a window keeps it.
 func (s *session) Finish(err error) {

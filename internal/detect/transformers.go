@@ -13,28 +13,6 @@ const (
 	verdictNoMeter = "no_meter"
 )
 
-// assessTransformers draws the findings on every transformer together, by id.
-func assessTransformers(b *builder, judged []*judgement) []TransformerAssessment {
-	out := make([]TransformerAssessment, 0, len(b.roster.areas))
-	for _, area := range b.roster.areas {
-		id := area.transformer.ID
-		a := TransformerAssessment{
-			TransformerID: id, RatedKVA: area.transformer.RatedKVA,
-			LoadingP95Pct: Unknown(), HotSpotMaxC: Unknown(),
-			LossPct: Unknown(), UnexplainedKWhMonth: Unknown(),
-			Verdicts: []string{}, Suspects: []string{}, Findings: []Finding{},
-		}
-		for _, j := range judged {
-			a.Findings = append(a.Findings, j.areas[id]...)
-			a.measure(j.measures[b.areaName[id]])
-		}
-		sortFindings(a.Findings)
-		a.summarise(b.frame.seen(area.transformer.MeterID))
-		out = append(out, a)
-	}
-	return out
-}
-
 // measure takes the measured values that are not known yet.
 func (a *TransformerAssessment) measure(values map[string]float64) {
 	for name, into := range map[string]*Measured{

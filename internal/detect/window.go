@@ -2,10 +2,9 @@ package detect
 
 import (
 	"context"
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/grid"
@@ -13,8 +12,8 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// builder makes the windows of one run. After newBuilder it only reads, but
-// for provide, which the run calls between its phases.
+// builder makes the windows of one part of a run. After newBuilder it only
+// reads, but for provide, which the run calls between its phases.
 type builder struct {
 	days         span
 	prior        float64
@@ -28,37 +27,41 @@ type builder struct {
 	names        *pseudonyms
 	pointName    map[string]string // id → pseudonym
 	areaName     map[string]string
-	version      string
+	firstID      uint64 // of the windows, so that no two of a run have the same
 }
 
-func newBuilder(ctx context.Context, in *Input) (*builder, error) {
-	days, loc := span{in.First, in.Last}, in.location()
-	b := &builder{days: days, prior: in.Prior, roster: newRoster(in.Network, days, loc)}
-	var err error
-	if b.frame, err = loadFrame(ctx, in.Curves, b.roster, days); err != nil {
-		return nil, fmt.Errorf("reading daily features: %w", err)
+// newBuilder reads what the windows of a roster show. columns says which
+// features, nil all of them.
+func newBuilder(ctx context.Context, records *records, p *Plan, r *roster, columns []sdk.Feature) (*builder, error) {
+	in := records.in
+	b := &builder{
+		days: records.days, prior: p.Prior, roster: r, temperature: records.temperature, holiday: records.holiday,
+		curves: &curveReader{store: in.Curves, loc: in.location()},
+		points: make(map[string]attributes), transformers: make(map[string]attributes),
+		names: newPseudonyms(p.Seed), pointName: make(map[string]string), areaName: make(map[string]string),
 	}
-	b.curves = &curveReader{store: in.Curves, loc: loc}
-	b.points = pointAttributes(in, b.roster, b.frame)
-	b.transformers = transformerAttributes(in.Network)
-	b.temperature = dailyTemperature(in.Network.Weather, days, loc)
-	b.holiday = holidays(in.Network.Calendar, days)
-	b.version = b.dataVersion()
-
-	key := in.PseudonymKey
-	if len(key) == 0 {
-		if key, err = hex.DecodeString(b.version); err != nil {
-			return nil, fmt.Errorf("deriving the pseudonyms' key: %w", err)
+	var err error
+	if b.frame, err = loadFrame(ctx, in.Curves, r.meters(), b.days, columns); err != nil {
+		return nil, err
+	}
+	peers := p.peers()
+	for _, point := range r.all() {
+		a := records.ofPoint(point)
+		if band, ok := peers.band(groupsOf(in.Network, point), b.frame.habitOf(point)); ok {
+			a.peers(band)
+		}
+		b.points[point.id] = a
+		b.pointName[point.id] = b.names.of(sdk.UsagePoint, point.id)
+		if id := point.current.TransformerID; in.Network.Transformer(id) != nil && b.areaName[id] == "" {
+			b.areaName[id] = b.names.of(sdk.Transformer, id)
 		}
 	}
-	b.names = newPseudonyms(key)
-	b.pointName = make(map[string]string, len(b.roster.points))
-	for _, p := range b.roster.points {
-		b.pointName[p.id] = b.names.of(sdk.UsagePoint, p.id)
-	}
-	b.areaName = make(map[string]string, len(b.roster.areas))
-	for _, a := range b.roster.areas {
+	for _, a := range slices.Concat(r.areas, r.halo) {
+		b.transformers[a.transformer.ID] = records.ofTransformer(a.transformer)
 		b.areaName[a.transformer.ID] = b.names.of(sdk.Transformer, a.transformer.ID)
+	}
+	for name, values := range p.Provided {
+		b.provide(name, values)
 	}
 	return b, nil
 }
@@ -70,53 +73,76 @@ type member struct {
 	tenures     []tenure               // a point's: whose meter on which days
 }
 
-// plan is a window to be.
-type plan struct {
+// batch is a window to be.
+type batch struct {
 	id      uint64
 	area    string // the transformer's id in an area window
 	members []member
+	halo    bool // of another part: only what is measured there counts
 }
 
-// plans lists the windows that a detector gets, in a fixed order.
-func (b *builder) plans(d *sdk.Description) []plan {
+// batches lists the windows that a detector gets, in a fixed order.
+func (b *builder) batches(d *sdk.Description) []batch {
+	var out []batch
+	add := func(next batch) {
+		next.id = b.firstID + uint64(2*len(out)+1)
+		out = append(out, next)
+	}
+	r := b.roster
 	if d.Scope == sdk.ScopeTransformerArea {
-		return b.areaPlans()
+		for _, a := range r.areas {
+			add(areaBatch(a, false))
+		}
+		for _, a := range r.halo {
+			if len(d.Provides) > 0 {
+				add(areaBatch(a, true))
+			}
+		}
+		return out
 	}
-	size := len(b.roster.points)
+	size := max(1, len(r.points))
 	if d.Scope == sdk.ScopeUsagePoint {
-		perSubject := max(1, len(wanted(d))*b.length(d))
-		size = min(max(1, windowValues/perSubject), windowSubjects)
+		size = batchSize(d, b.length(d))
 	}
-	var out []plan
-	for at := 0; at < len(b.roster.points); at += size {
-		p := plan{id: uint64(2*len(out) + 1)}
-		for _, point := range b.roster.points[at:min(at+size, len(b.roster.points))] {
-			p.members = append(p.members, member{point: point, tenures: point.own()})
+	for points := range slices.Chunk(r.points, size) {
+		add(pointBatch(points, false))
+	}
+	if len(d.Provides) > 0 {
+		for points := range slices.Chunk(r.guests, size) {
+			add(pointBatch(points, true))
 		}
-		out = append(out, p)
 	}
 	return out
 }
 
-func (b *builder) areaPlans() []plan {
-	var out []plan
-	for _, a := range b.roster.areas {
-		p := plan{id: uint64(2*len(out) + 1), area: a.transformer.ID, members: []member{{transformer: a.transformer}}}
-		for _, point := range a.points {
-			p.members = append(p.members, member{point: point, tenures: point.behind(a.transformer.ID)})
-		}
-		out = append(out, p)
+// batchSize is how many usage points a window of so many days holds.
+func batchSize(d *sdk.Description, days int) int {
+	return min(max(1, windowValues/max(1, len(wanted(d))*days)), windowSubjects)
+}
+
+func pointBatch(points []*point, halo bool) batch {
+	out := batch{halo: halo}
+	for _, p := range points {
+		out.members = append(out.members, member{point: p, tenures: p.own()})
 	}
 	return out
 }
 
-// answer is the plan of the window that answers a request for curves.
-func (b *builder) answer(p plan, requested []string) plan {
+func areaBatch(a area, halo bool) batch {
+	out := batch{area: a.transformer.ID, members: []member{{transformer: a.transformer}}, halo: halo}
+	for _, p := range a.points {
+		out.members = append(out.members, member{point: p, tenures: p.behind(a.transformer.ID)})
+	}
+	return out
+}
+
+// answer is the batch of the window that answers a request for curves.
+func (b *builder) answer(p batch, requested []string) batch {
 	asked := make(map[string]bool, len(requested))
 	for _, name := range requested {
 		asked[name] = true
 	}
-	out := plan{id: p.id + 1, area: p.area}
+	out := batch{id: p.id + 1, area: p.area, halo: p.halo}
 	for _, m := range p.members {
 		if asked[b.name(m)] {
 			out.members = append(out.members, m)
@@ -134,15 +160,18 @@ func (b *builder) name(m member) string {
 
 // length is how many days a detector's windows hold.
 func (b *builder) length(d *sdk.Description) int {
-	n := b.frame.n()
+	return windowDays(d, b.frame.n())
+}
+
+func windowDays(d *sdk.Description, days int) int {
 	if d.LookbackDays > 0 {
-		n = min(n, d.LookbackDays)
+		return min(days, d.LookbackDays)
 	}
-	return n
+	return days
 }
 
 // window builds one window with features, without curves.
-func (b *builder) window(d *sdk.Description, p plan) *sdk.Window {
+func (b *builder) window(d *sdk.Description, p batch) *sdk.Window {
 	n := b.length(d)
 	days := span{b.days.last - curve.Date(n) + 1, b.days.last}
 	w := &sdk.Window{
@@ -178,7 +207,7 @@ func (b *builder) window(d *sdk.Description, p plan) *sdk.Window {
 }
 
 // blankEstimated takes out the days that rest on estimated intervals.
-func (b *builder) blankEstimated(w *sdk.Window, p plan, days span) {
+func (b *builder) blankEstimated(w *sdk.Window, p batch, days span) {
 	n, at := w.Days, columnOf(sdk.EstimatedShare)
 	for i, m := range p.members {
 		estimated := nanRow(n)

@@ -184,7 +184,15 @@ func TestAreasHoldTheTransformerFirst(t *testing.T) {
 
 func TestABatchHoldsNoMoreThanItsShare(t *testing.T) {
 	in := district(t)
-	b, err := newBuilder(context.Background(), &in)
+	plan, err := NewPlan(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner, err := NewRunner(context.Background(), in, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := runner.load(context.Background(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +201,7 @@ func TestABatchHoldsNoMoreThanItsShare(t *testing.T) {
 	}
 	b.frame.days.first -= 3000 // only its length is looked at here
 	d := sdk.Description{Scope: sdk.ScopeUsagePoint}
-	plans := b.plans(&d)
+	plans := b.batches(&d)
 	members := 0
 	for _, p := range plans {
 		members += len(p.members)
@@ -205,7 +213,7 @@ func TestABatchHoldsNoMoreThanItsShare(t *testing.T) {
 		t.Errorf("%d of %d points are in a window", members, len(b.roster.points))
 	}
 	d.Scope = sdk.ScopeFleet
-	if plans := b.plans(&d); len(plans) != 1 {
+	if plans := b.batches(&d); len(plans) != 1 {
 		t.Errorf("the fleet comes in %d windows", len(plans))
 	}
 }
