@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
@@ -33,7 +35,10 @@ const (
 	DefaultAttempts   = 3
 	DefaultMinBackoff = 200 * time.Millisecond
 	DefaultMaxBackoff = 5 * time.Second
+	DefaultWriters    = 2
+	DefaultPatience   = 2 * time.Minute
 	stateTimeout      = 2 * time.Second
+	maxRetryAfter     = 5 * time.Minute // an engine that asks for more is asked again then
 )
 
 // Config says where the engine is. Zero values mean the defaults named.
@@ -42,15 +47,24 @@ type Config struct {
 	Org    string
 	Bucket string // on 1.8: the database, or database/retention policy
 	Token  string // on 1.8: user:password; never logged
+	// QueryURL is where queries go, where that is another place than URL: at a
+	// VictoriaMetrics cluster http://vmselect:8481/select/0/prometheus beside
+	// http://vminsert:8480/insert/0/influx.
+	QueryURL string
 
 	// BatchBytes is the size at which a request is cut, Timeout the limit of
 	// one attempt at it.
 	BatchBytes int
 	Timeout    time.Duration
-	// Attempts of one request, with a wait between MinBackoff and MaxBackoff.
+	// Attempts of one request, with a wait between MinBackoff and MaxBackoff,
+	// or what the engine asks for, up to five minutes.
 	Attempts               int
 	MinBackoff, MaxBackoff time.Duration
-	// GZip compresses requests: for thin links, at half the speed.
+	// Writers is the number of requests that Feed keeps in flight.
+	Writers int
+	// Patience is how long a query may be without any row.
+	Patience time.Duration
+	// GZip compresses what is written: for thin links.
 	GZip bool
 
 	// Rejected gets the readings that the engine will never take. When it
@@ -70,10 +84,19 @@ func (c Config) withDefaults() Config {
 	c.Attempts = positive(c.Attempts, DefaultAttempts)
 	c.MinBackoff = positive(c.MinBackoff, DefaultMinBackoff)
 	c.MaxBackoff = positive(c.MaxBackoff, DefaultMaxBackoff)
+	c.Writers = positive(c.Writers, DefaultWriters)
+	c.Patience = positive(c.Patience, DefaultPatience)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
 	return c
+}
+
+func (c *Config) queryURL() string {
+	if c.QueryURL != "" {
+		return c.QueryURL
+	}
+	return c.URL
 }
 
 func positive[T int | string | time.Duration](v, otherwise T) T {
@@ -94,29 +117,40 @@ type Historian struct {
 	write  api.WriteAPIBlocking
 	query  api.QueryAPI
 	points *prometheus.CounterVec
+	clues  *patterns
+	texts  sync.Pool // of *text, at rest
+
+	about  atomic.Pointer[about]
+	asking sync.Mutex
+	pause  pause
 
 	mu      sync.Mutex
-	failure error // of the last write, nil after a success
+	failure error  // of the last write, nil after a success
+	taken   string // the last line that the engine took
+	late    bool   // the field for receive times is spoilt: they are left out
 }
 
 // Open prepares the client; it does not connect. Close must be called.
 func Open(cfg Config) (*Historian, error) {
 	cfg = cfg.withDefaults()
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("historian: URL %q is none; set historian.url, such as http://127.0.0.1:8086", cfg.URL)
+	for name, address := range map[string]string{"historian.url": cfg.URL, "historian.query_url": cfg.queryURL()} {
+		if err := checkURL(name, address); err != nil {
+			return nil, err
+		}
 	}
+	h := &Historian{cfg: cfg, log: cfg.Logger, clues: newPatterns()}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	client := &http.Client{Transport: transport} // writes are limited by post, queries by their callers
-	opts := influxdb2.DefaultOptions().
-		SetHTTPClient(client).
-		SetPrecision(time.Nanosecond).
-		SetUseGZip(cfg.GZip).
-		SetApplicationName("gridwarden")
-	h := &Historian{cfg: cfg, log: cfg.Logger, http: client}
-	h.client = influxdb2.NewClientWithOptions(cfg.URL, cfg.Token, opts)
+	transport.MaxResponseHeaderBytes = maxHeader
+	transport.MaxIdleConnsPerHost = cfg.Writers + 2
+	h.http = &http.Client{ // writes are limited by post, queries by Patience and their callers
+		Transport: &guard{next: transport, gzip: cfg.GZip, token: cfg.Token, engine: h.known},
+		// A redirected write is a mistake in the address, and would carry the
+		// token elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	h.client = influxdb2.NewClientWithOptions(cfg.URL, cfg.Token, h.options())
 	h.write = h.client.WriteAPIBlocking(cfg.Org, cfg.Bucket)
-	h.query = h.client.QueryAPI(cfg.Org)
+	h.query = influxdb2.NewClientWithOptions(cfg.queryURL(), cfg.Token, h.options()).QueryAPI(cfg.Org)
 	h.points = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gridwarden_historian_points_total",
 		Help: "Points (one reading each) by what became of them: written, rejected for good, or failed and to be delivered again.",
@@ -127,6 +161,40 @@ func Open(cfg Config) (*Historian, error) {
 		}
 	}
 	return h, nil
+}
+
+func (h *Historian) options() *influxdb2.Options {
+	return influxdb2.DefaultOptions().
+		SetHTTPClient(h.http).
+		SetPrecision(time.Nanosecond).
+		SetApplicationName("gridwarden")
+}
+
+// known is the engine as far as it is known without asking.
+func (h *Historian) known() Engine {
+	if a := h.about.Load(); a != nil {
+		return a.engine
+	}
+	return UnknownEngine
+}
+
+func checkURL(name, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("historian: URL %q is none; set %s, such as http://127.0.0.1:8086", withoutUser(address), name)
+	}
+	if u.User != nil {
+		return fmt.Errorf("historian: the URL of %s has a user in it; put user:password into the file of historian.token_file", u.Host)
+	}
+	return nil
+}
+
+// withoutUser leaves out what may be a password.
+func withoutUser(address string) string {
+	if at := strings.LastIndex(address, "@"); at >= 0 {
+		return "…" + address[at:]
+	}
+	return address
 }
 
 // State says whether the engine is there: Works, Missing (a nil Historian),
@@ -152,12 +220,6 @@ func (h *Historian) State() (string, error) {
 		return Failing, fmt.Errorf("historian: %s does not answer as InfluxDB does; check historian.url", h.cfg.URL)
 	}
 	return Works, nil
-}
-
-func (h *Historian) remember(failure error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.failure = failure
 }
 
 // Close releases the connections.

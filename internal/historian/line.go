@@ -13,19 +13,7 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// Names of the schema; doc.go describes it.
 const (
-	measurement   = "meter"
-	tagMeter      = "meter_id"
-	tagDevice     = "device_id"
-	fieldReceived = "received"
-
-	suffixQuality  = ".quality"
-	suffixFlags    = ".flags"
-	suffixRejected = ".rejected"
-	suffixRaw      = ".raw"
-	suffixDetail   = ".detail"
-
 	maxName   = 256  // bytes of an id
 	maxDetail = 1024 // bytes of a detail that are kept
 )
@@ -84,16 +72,16 @@ func sameLine(a, b *meter.Reading) bool {
 
 // appendLine appends one line for readings of one device, meter and moment,
 // each of another quantity.
-func appendLine(b []byte, readings []meter.Reading) []byte {
+func (f form) appendLine(b []byte, readings []meter.Reading) []byte {
 	first := &readings[0]
 	b = append(b, measurement...)
 	b = appendTag(b, tagDevice, first.DeviceID)
 	b = appendTag(b, tagMeter, first.MeterID)
 	b = append(b, ' ')
 	for i := range readings {
-		b = appendFields(b, &readings[i])
+		b = f.appendFields(b, &readings[i])
 	}
-	if t := first.ReceiveTime; t.After(earliest()) && t.Before(latest()) {
+	if t := first.ReceiveTime; f.received && t.After(earliest()) && t.Before(latest()) {
 		b = appendInt(b, "", fieldReceived, t.UnixNano())
 	}
 	b[len(b)-1] = ' ' // the last comma
@@ -118,7 +106,7 @@ func appendTag(b []byte, key, value string) []byte {
 }
 
 // appendFields appends the fields of one reading, each with a comma after it.
-func appendFields(b []byte, r *meter.Reading) []byte {
+func (f form) appendFields(b []byte, r *meter.Reading) []byte {
 	name := string(r.Quantity)
 	finite := !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0)
 	quality := r.Quality
@@ -138,6 +126,9 @@ func appendFields(b []byte, r *meter.Reading) []byte {
 		return b
 	}
 	b = appendInt(b, name, suffixQuality, int64(quality))
+	if !f.strings {
+		return b
+	}
 	if len(r.Raw) > 0 {
 		b = appendString(b, name, suffixRaw, hex.EncodeToString(r.Raw))
 	}
@@ -145,6 +136,29 @@ func appendFields(b []byte, r *meter.Reading) []byte {
 		b = appendString(b, name, suffixDetail, clean(r.Detail))
 	}
 	return b
+}
+
+// hasField reports whether appendFields writes the named field for r.
+func hasField(r *meter.Reading, field string) bool {
+	name, suffix, ok := strings.Cut(field, ".")
+	if string(r.Quantity) != name {
+		return false
+	}
+	finite := !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0)
+	good, bad := r.Quality == meter.Good && finite, r.Quality == meter.Bad || !finite
+	switch "." + suffix {
+	case suffixFlags:
+		return r.Flags != 0
+	case suffixQuality:
+		return !good
+	case suffixRejected:
+		return bad && finite
+	case suffixRaw:
+		return !good && len(r.Raw) > 0
+	case suffixDetail:
+		return !good && r.Detail != ""
+	}
+	return !ok && !bad
 }
 
 func appendFloat(b []byte, name, suffix string, v float64) []byte {

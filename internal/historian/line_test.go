@@ -11,6 +11,16 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
+// rendered is render in full form, line by line.
+func rendered(readings []meter.Reading) (lines []string, unfit []meter.Reading, reason error) {
+	var all text
+	form{strings: true, received: true}.render(&all, readings)
+	for i := range all.lines {
+		lines = append(lines, all.of(all.lines[i:i+1]))
+	}
+	return lines, all.unfit, all.reason
+}
+
 func TestLines(t *testing.T) {
 	at := time.Unix(0, 1_700_000_000_000_000_001).UTC()
 	reading := func(q meter.Quantity, v float64, quality meter.Quality) meter.Reading {
@@ -61,13 +71,9 @@ func TestLines(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lines, unfit, reason := render(tc.in)
+			got, unfit, reason := rendered(tc.in)
 			if len(unfit) > 0 {
 				t.Fatalf("unfit: %v", reason)
-			}
-			var got []string
-			for _, l := range lines {
-				got = append(got, string(l.text))
 			}
 			if strings.Join(got, "") != strings.Join(tc.want, "") || len(got) != len(tc.want) {
 				t.Errorf("got\n%swant\n%s", strings.Join(got, ""), strings.Join(tc.want, ""))
@@ -93,7 +99,7 @@ func TestUnstorable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := good
 			tc.change(&r)
-			lines, unfit, reason := render([]meter.Reading{good, r, good})
+			lines, unfit, reason := rendered([]meter.Reading{good, r, good})
 			if len(lines) != 2 || len(unfit) != 1 || reason == nil || !strings.Contains(reason.Error(), tc.want) {
 				t.Errorf("%d lines, %d unfit, reason %v", len(lines), len(unfit), reason)
 			}
@@ -111,13 +117,13 @@ func TestEveryReadingOnItsOwnLine(t *testing.T) {
 			EventTime: base(), Detail: rapid.String().Draw(t, "detail"),
 			Quality: rapid.SampledFrom([]meter.Quality{meter.Bad, meter.Uncertain, meter.Good}).Draw(t, "quality"),
 		}
-		lines, unfit, _ := render([]meter.Reading{r})
+		lines, unfit, _ := rendered([]meter.Reading{r})
 		if len(lines)+len(unfit) != 1 {
 			t.Fatalf("%d lines and %d unfit of one reading", len(lines), len(unfit))
 		}
 		for _, l := range lines {
-			if n := strings.Count(string(l.text), "\n"); n != 1 {
-				t.Fatalf("%d line ends in %q", n, l.text)
+			if n := strings.Count(l, "\n"); n != 1 {
+				t.Fatalf("%d line ends in %q", n, l)
 			}
 		}
 	})
