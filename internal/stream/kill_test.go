@@ -25,6 +25,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	if code, played := playRole(); played {
+		os.Exit(code)
+	}
 	if dir := os.Getenv(childDir); dir != "" {
 		if err := publishForever(dir, os.Getenv(childFrom)); err != nil {
 			fmt.Fprintln(os.Stderr, err)

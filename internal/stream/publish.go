@@ -60,11 +60,17 @@ func (s *Stream) readingsSubject(partition int) string {
 // publish sends messages and waits for their acknowledgements, sending again
 // what was not acknowledged a few times.
 func (s *Stream) publish(ctx context.Context, msgs []*nats.Msg) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
 	pending := msgs
 	for attempt := 1; ; attempt++ {
 		failed, err := s.publishOnce(ctx, pending)
 		if len(failed) == 0 {
 			return nil
+		}
+		if errors.Is(err, ErrStopped) {
+			return err
 		}
 		if ctx.Err() != nil || attempt == publishAttempts {
 			return fmt.Errorf("stream: %d of %d messages not acknowledged after %d attempts: %w; check the free space of %s and the server's log", len(failed), len(msgs), attempt, err, s.place())
@@ -114,6 +120,8 @@ func (s *Stream) publishOnce(ctx context.Context, msgs []*nats.Msg) (failed []*n
 		case <-f.Ok():
 		case err := <-f.Err():
 			failed, last = append(failed, sent[i]), err
+		case <-s.health.stopped:
+			return append(failed, sent[i:]...), s.health.err
 		case <-ctx.Done():
 			return append(failed, sent[i:]...), ctx.Err()
 		}

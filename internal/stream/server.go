@@ -59,7 +59,7 @@ func startServer(ctx context.Context, cfg Config) (*embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream: embedded server in %s: %w", cfg.Dir, err)
 	}
-	e := &embedded{Server: srv, log: &serverLog{log: cfg.Logger}, login: login}
+	e := &embedded{Server: srv, log: &serverLog{log: cfg.Logger, errors: make(chan struct{}, 1)}, login: login}
 	srv.SetLoggerV2(e.log, false, false, false)
 	begin := time.Now()
 	started := make(chan struct{})
@@ -164,7 +164,8 @@ func hostPort(at string) (string, int, error) {
 // serverLog passes what matters of the server's log on, and remembers the
 // last trouble for errors and states.
 type serverLog struct {
-	log *slog.Logger
+	log    *slog.Logger
+	errors chan struct{} // holds something when there was an error since it was read
 
 	mu      sync.Mutex
 	trouble string // the last error
@@ -206,6 +207,10 @@ func (l *serverLog) Errorf(format string, v ...any) {
 	message := fmt.Sprintf(format, v...)
 	l.keep(message)
 	l.log.Error("nats: " + message)
+	select {
+	case l.errors <- struct{}{}:
+	default:
+	}
 }
 
 // Fatalf logs and keeps an error that ends the server.

@@ -130,9 +130,12 @@ type Stream struct {
 	cfg    Config
 	log    *slog.Logger
 	server *embedded // nil where external
+	health *health
 	unlock func()
-	conn   *nats.Conn
-	js     jetstream.JetStream
+
+	reserve int64 // bytes that publishing leaves free on the disk
+	conn    *nats.Conn
+	js      jetstream.JetStream
 
 	encoders sync.Pool // of *encoder, at rest
 
@@ -160,6 +163,7 @@ func Open(ctx context.Context, cfg Config) (*Stream, error) {
 		unlock: func() {}, stopWatch: func() {},
 		durables: make(map[consumerKey]bool), readers: make(map[*reading]bool), claims: make(map[int]*claim),
 		dropped: newDropped(),
+		health:  newHealth(), reserve: diskReserve,
 	}
 	if err := s.open(ctx); err != nil {
 		s.Close()
@@ -188,6 +192,9 @@ func (s *Stream) open(ctx context.Context) error {
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopWatch = cancel
 	s.watch.Go(func() { s.watchRetention(watchCtx, s.cfg.watchInterval()) })
+	if s.server != nil {
+		s.watch.Go(func() { s.watchServer(watchCtx) })
+	}
 	return nil
 }
 
