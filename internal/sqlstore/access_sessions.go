@@ -26,7 +26,7 @@ func (db *DB) Sessions(clock func() time.Time) *Sessions { return &Sessions{db, 
 // FindCtx implements scs.CtxStore.
 func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	var data []byte
-	err := s.db.sql.QueryRowContext(ctx, `SELECT data FROM sessions WHERE token_hash = ? AND expiry > ?`,
+	err := s.db.read().queryRow(ctx, `SELECT data FROM sessions WHERE token_hash = ? AND expiry > ?`,
 		tokenHash(token), s.clock().UnixNano()).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
@@ -40,11 +40,11 @@ func (s *Sessions) FindCtx(ctx context.Context, token string) ([]byte, bool, err
 // CommitCtx implements scs.CtxStore. It clears away what has expired, so that
 // no sweeper is needed.
 func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expiry <= ?`, s.clock().UnixNano()); err != nil {
+	return s.db.Write(ctx, func(tx *Tx) error {
+		if _, err := tx.exec(ctx, `DELETE FROM sessions WHERE expiry <= ?`, s.clock().UnixNano()); err != nil {
 			return fmt.Errorf("clear expired sessions: %w", err)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO sessions (token_hash, data, expiry) VALUES (?, ?, ?)
+		if _, err := tx.exec(ctx, `INSERT INTO sessions (token_hash, data, expiry) VALUES (?, ?, ?)
 			ON CONFLICT (token_hash) DO UPDATE SET data = excluded.data, expiry = excluded.expiry`,
 			tokenHash(token), data, expiry.UnixNano()); err != nil {
 			return fmt.Errorf("store session: %w", err)
@@ -55,8 +55,8 @@ func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, exp
 
 // DeleteCtx implements scs.CtxStore.
 func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE token_hash = ?`, tokenHash(token)); err != nil {
+	return s.db.Write(ctx, func(tx *Tx) error {
+		if _, err := tx.exec(ctx, `DELETE FROM sessions WHERE token_hash = ?`, tokenHash(token)); err != nil {
 			return fmt.Errorf("delete session: %w", err)
 		}
 		return nil

@@ -37,14 +37,16 @@ func (s *Users) put(ctx context.Context, r access.Record, untouched error, state
 	if err != nil {
 		return fmt.Errorf("login %q: %w", r.Login, err)
 	}
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, statement, r.DisplayName, string(roles), r.Hash, r.Created.UnixNano(), r.Disabled, r.Login)
+	return s.db.Write(ctx, func(tx *Tx) error {
+		disabled := 0
+		if r.Disabled {
+			disabled = 1
+		}
+		n, err := tx.exec(ctx, statement, r.DisplayName, string(roles), r.Hash, r.Created.UnixNano(), disabled, r.Login)
 		if err != nil {
 			return fmt.Errorf("store user: %w", err)
 		}
-		if n, err := result.RowsAffected(); err != nil {
-			return fmt.Errorf("store user: %w", err)
-		} else if n == 0 {
+		if n == 0 {
 			return fmt.Errorf("login %q: %w", r.Login, untouched)
 		}
 		return nil
@@ -55,7 +57,7 @@ const userColumns = `login, display_name, roles, hash, created, disabled`
 
 // Get implements access.Store.
 func (s *Users) Get(ctx context.Context, login string) (access.Record, error) {
-	r, err := scanUser(s.db.sql.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE login = ?`, login))
+	r, err := scanUser(s.db.read().queryRow(ctx, `SELECT `+userColumns+` FROM users WHERE login = ?`, login))
 	if errors.Is(err, sql.ErrNoRows) {
 		return access.Record{}, fmt.Errorf("login %q: %w", login, access.ErrNotFound)
 	}
@@ -64,20 +66,13 @@ func (s *Users) Get(ctx context.Context, login string) (access.Record, error) {
 
 // List implements access.Store.
 func (s *Users) List(ctx context.Context) ([]access.User, error) {
-	rows, err := s.db.sql.QueryContext(ctx, `SELECT `+userColumns+` FROM users ORDER BY login`)
-	if err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	users := []access.User{}
-	for rows.Next() {
+	err := s.db.read().query(ctx, func(rows *sql.Rows) error {
 		r, err := scanUser(rows)
-		if err != nil {
-			return nil, err
-		}
 		users = append(users, r.User)
-	}
-	if err := rows.Err(); err != nil {
+		return err
+	}, `SELECT `+userColumns+` FROM users ORDER BY login`)
+	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
 	return users, nil
@@ -86,10 +81,11 @@ func (s *Users) List(ctx context.Context) ([]access.User, error) {
 func scanUser(row interface{ Scan(...any) error }) (access.Record, error) {
 	var r access.Record
 	var roles string
-	var created int64
-	if err := row.Scan(&r.Login, &r.DisplayName, &roles, &r.Hash, &created, &r.Disabled); err != nil {
+	var created, disabled int64
+	if err := row.Scan(&r.Login, &r.DisplayName, &roles, &r.Hash, &created, &disabled); err != nil {
 		return access.Record{}, fmt.Errorf("read user: %w", err)
 	}
+	r.Disabled = disabled != 0
 	r.Created = time.Unix(0, created).UTC()
 	if err := json.Unmarshal([]byte(roles), &r.Roles); err != nil {
 		return access.Record{}, fmt.Errorf("stored roles are damaged: %w; restore the database from a backup", err)

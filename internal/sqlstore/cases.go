@@ -21,20 +21,22 @@ func (db *DB) Cases() *Cases { return &Cases{db} }
 // Create implements cases.Store.
 func (s *Cases) Create(ctx context.Context, year int, subject cases.Subject, open func(id string) cases.Event) (*cases.Case, error) {
 	var c *cases.Case
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(tx *Tx) error {
+		// The number's row stays locked until the end, so that the next one who
+		// opens a case sees this one, or takes the same number where it failed.
+		var number int
+		if err := tx.queryRow(ctx, `INSERT INTO case_numbers (year, last) VALUES (?, 1)
+			ON CONFLICT (year) DO UPDATE SET last = case_numbers.last + 1 RETURNING last`, year).Scan(&number); err != nil {
+			return fmt.Errorf("take the next case number of %d: %w", year, tx.engine.explain(err))
+		}
 		var other string
-		err := tx.QueryRowContext(ctx, `SELECT id FROM cases WHERE subject_kind = ? AND subject_id = ?`,
+		err := tx.queryRow(ctx, `SELECT id FROM cases WHERE subject_kind = ? AND subject_id = ?`,
 			string(subject.Kind), subject.ID).Scan(&other)
 		if err == nil {
 			return fmt.Errorf("%s %s has case %s: %w", subject.Kind, subject.ID, other, cases.ErrExists)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("look for a case of %s %s: %w", subject.Kind, subject.ID, err)
-		}
-		var number int
-		if err := tx.QueryRowContext(ctx, `INSERT INTO case_numbers (year, last) VALUES (?, 1)
-			ON CONFLICT (year) DO UPDATE SET last = last + 1 RETURNING last`, year).Scan(&number); err != nil {
-			return fmt.Errorf("take the next case number of %d: %w", year, err)
 		}
 		event := open(cases.CaseID(year, number))
 		if c, err = cases.Fold([]cases.Event{event}); err != nil {
@@ -44,7 +46,7 @@ func (s *Cases) Create(ctx context.Context, year int, subject cases.Subject, ope
 		if err != nil {
 			return fmt.Errorf("case %s: %w", c.ID, err)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO cases (id, subject_kind, subject_id, state, version, head)
+		if _, err := tx.exec(ctx, `INSERT INTO cases (id, subject_kind, subject_id, state, version, head)
 			VALUES (?, ?, ?, ?, ?, ?)`, c.ID, string(subject.Kind), subject.ID, string(c.State), c.Version, head); err != nil {
 			return fmt.Errorf("store case %s: %w", c.ID, err)
 		}
@@ -59,8 +61,8 @@ func (s *Cases) Create(ctx context.Context, year int, subject cases.Subject, ope
 // Append implements cases.Store.
 func (s *Cases) Append(ctx context.Context, id string, version int, events []cases.Event) (*cases.Case, error) {
 	var c *cases.Case
-	err := s.db.Write(ctx, func(tx *sql.Tx) error {
-		have, err := readHead(tx.QueryRowContext(ctx, `SELECT head FROM cases WHERE id = ?`, id))
+	err := s.db.Write(ctx, func(tx *Tx) error {
+		have, err := readHead(tx.queryRow(ctx, `SELECT head FROM cases WHERE id = ?`+tx.engine.forUpdate(), id))
 		if err != nil {
 			return fmt.Errorf("case %s: %w", id, err)
 		}
@@ -79,7 +81,7 @@ func (s *Cases) Append(ctx context.Context, id string, version int, events []cas
 		if err != nil {
 			return fmt.Errorf("case %s: %w", id, err)
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE cases SET state = ?, version = ?, head = ? WHERE id = ?`,
+		if _, err := tx.exec(ctx, `UPDATE cases SET state = ?, version = ?, head = ? WHERE id = ?`,
 			string(c.State), c.Version, head, id); err != nil {
 			return fmt.Errorf("store case %s: %w", id, err)
 		}
@@ -91,14 +93,18 @@ func (s *Cases) Append(ctx context.Context, id string, version int, events []cas
 	return c, nil
 }
 
-func storeEvent(ctx context.Context, tx *sql.Tx, id string, e *cases.Event) error {
+func storeEvent(ctx context.Context, tx *Tx, id string, e *cases.Event) error {
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("case %s, event %d: %w", id, e.Seq, err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO case_events (case_id, seq, at, type, event) VALUES (?, ?, ?, ?, ?)`,
+	if _, err := tx.exec(ctx, `INSERT INTO case_events (case_id, seq, at, type, event) VALUES (?, ?, ?, ?, ?)`,
 		id, e.Seq, e.At.UnixNano(), string(e.Type), data); err != nil {
 		return fmt.Errorf("store case %s, event %d: %w", id, e.Seq, err)
+	}
+	letter := Letter{Topic: topicCaseEvents, Key: id, MsgID: fmt.Sprintf("%s/%d", id, e.Seq), Data: data}
+	if err := tx.post(ctx, []Letter{letter}); err != nil {
+		return fmt.Errorf("tell of case %s, event %d: %w", id, e.Seq, err)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/gridwarden/gridwarden/internal/cases"
 )
@@ -13,24 +15,20 @@ import (
 // Get implements cases.Store. The case is added up from its events, not taken
 // from the row that lists read.
 func (s *Cases) Get(ctx context.Context, id string) (*cases.Case, error) {
-	rows, err := s.db.sql.QueryContext(ctx, `SELECT event FROM case_events WHERE case_id = ? ORDER BY seq`, id)
-	if err != nil {
-		return nil, fmt.Errorf("read case %s: %w", id, err)
-	}
-	defer func() { _ = rows.Close() }()
 	var events []cases.Event
-	for rows.Next() {
-		var data []byte
+	err := s.db.read().query(ctx, func(rows *sql.Rows) error {
+		var data sql.RawBytes
 		if err := rows.Scan(&data); err != nil {
-			return nil, fmt.Errorf("read case %s: %w", id, err)
+			return fmt.Errorf("scan: %w", err)
 		}
 		var e cases.Event
 		if err := json.Unmarshal(data, &e); err != nil {
-			return nil, fmt.Errorf("case %s, event %d is damaged: %w; restore the database from a backup", id, len(events)+1, err)
+			return fmt.Errorf("event %d is damaged: %w; restore the database from a backup", len(events)+1, err)
 		}
 		events = append(events, e)
-	}
-	if err := rows.Err(); err != nil {
+		return nil
+	}, `SELECT event FROM case_events WHERE case_id = ? ORDER BY seq`, id)
+	if err != nil {
 		return nil, fmt.Errorf("read case %s: %w", id, err)
 	}
 	if len(events) == 0 {
@@ -46,7 +44,7 @@ func (s *Cases) Get(ctx context.Context, id string) (*cases.Case, error) {
 
 // BySubject implements cases.Store.
 func (s *Cases) BySubject(ctx context.Context, subject cases.Subject) (*cases.Case, error) {
-	c, err := readHead(s.db.sql.QueryRowContext(ctx, `SELECT head FROM cases WHERE subject_kind = ? AND subject_id = ?`,
+	c, err := readHead(s.db.read().queryRow(ctx, `SELECT head FROM cases WHERE subject_kind = ? AND subject_id = ?`,
 		string(subject.Kind), subject.ID))
 	if errors.Is(err, cases.ErrNotFound) {
 		return nil, nil
@@ -61,25 +59,28 @@ func (s *Cases) BySubject(ctx context.Context, subject cases.Subject) (*cases.Ca
 func (s *Cases) List(ctx context.Context, f cases.Filter) ([]cases.Case, error) {
 	limit := f.Limit
 	if limit <= 0 {
-		limit = -1 // no limit
+		limit = math.MaxInt32
 	}
-	state, kind, id := string(f.State), string(f.Subject.Kind), f.Subject.ID
-	rows, err := s.db.sql.QueryContext(ctx, `SELECT head FROM cases
-		WHERE (? = '' OR state = ?) AND (? = '' OR subject_kind = ?) AND (? = '' OR subject_id = ?)
-		ORDER BY serial DESC LIMIT ?`, state, state, kind, kind, id, id, limit)
-	if err != nil {
-		return nil, fmt.Errorf("list cases: %w", err)
+	var where strings.Builder
+	var args []any
+	for _, condition := range []struct{ column, value string }{
+		{"state", string(f.State)}, {"subject_kind", string(f.Subject.Kind)}, {"subject_id", f.Subject.ID},
+	} {
+		if condition.value != "" {
+			where.WriteString(" AND " + condition.column + " = ?")
+			args = append(args, condition.value)
+		}
 	}
-	defer func() { _ = rows.Close() }()
 	var list []cases.Case
-	for rows.Next() {
+	err := s.db.read().query(ctx, func(rows *sql.Rows) error {
 		c, err := readHead(rows)
 		if err != nil {
-			return nil, fmt.Errorf("list cases: %w", err)
+			return err
 		}
 		list = append(list, *c)
-	}
-	if err := rows.Err(); err != nil {
+		return nil
+	}, `SELECT head FROM cases WHERE 1 = 1`+where.String()+` ORDER BY serial DESC LIMIT ?`, append(args, limit)...)
+	if err != nil {
 		return nil, fmt.Errorf("list cases: %w", err)
 	}
 	return list, nil
@@ -87,21 +88,17 @@ func (s *Cases) List(ctx context.Context, f cases.Filter) ([]cases.Case, error) 
 
 // Count implements cases.Store.
 func (s *Cases) Count(ctx context.Context) (map[cases.State]int, error) {
-	rows, err := s.db.sql.QueryContext(ctx, `SELECT state, count(*) FROM cases GROUP BY state`)
-	if err != nil {
-		return nil, fmt.Errorf("count cases: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	counts := map[cases.State]int{}
-	for rows.Next() {
+	err := s.db.read().query(ctx, func(rows *sql.Rows) error {
 		var state string
 		var n int
 		if err := rows.Scan(&state, &n); err != nil {
-			return nil, fmt.Errorf("count cases: %w", err)
+			return fmt.Errorf("scan: %w", err)
 		}
 		counts[cases.State(state)] = n
-	}
-	if err := rows.Err(); err != nil {
+		return nil
+	}, `SELECT state, count(*) FROM cases GROUP BY state`)
+	if err != nil {
 		return nil, fmt.Errorf("count cases: %w", err)
 	}
 	return counts, nil

@@ -5,159 +5,126 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 )
 
-// querier is what reading needs; *sql.DB and *sql.Tx both are one.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-// daysAQuery is how many days one query names. Naming each day lets SQLite
-// look every row up by its key, where a range would scan all meters of it.
-const daysAQuery = 128
-
-func readDays(ctx context.Context, q querier, meterID string, first, last curve.Date) ([]curve.Day, error) {
-	first, last, ok, err := clampSpan(ctx, q, first, last)
-	if err != nil || !ok {
-		return nil, err
-	}
-	var meter int64
-	err = q.QueryRowContext(ctx, `SELECT id FROM meters WHERE meter_id = ?`, meterID).Scan(&meter)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+// readDays reads one meter's days: the closed ones cut out of their chunks,
+// and the open ones.
+func readDays(ctx context.Context, c conn, meterID string, first, last curve.Date) ([]curve.Day, error) {
+	var days []curve.Day
+	meter, err := numberOf(ctx, c, meterID)
+	if err == nil && meter > 0 {
+		days, err = readDaysOf(ctx, c, meterID, meter, first, last)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read days of meter %s: %w", meterID, err)
 	}
+	return days, nil
+}
+
+// numberOf returns the number of a meter, 0 where it has none.
+func numberOf(ctx context.Context, c conn, meterID string) (number int64, err error) {
+	err = c.queryRow(ctx, `SELECT id FROM meters WHERE meter_id = ?`, meterID).Scan(&number)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("number of the meter: %w", err)
+	}
+	return number, nil
+}
+
+func readDaysOf(ctx context.Context, c conn, meterID string, meter int64, first, last curve.Date) ([]curve.Day, error) {
+	first, last, ok, err := clampSpan(ctx, c, first, last)
+	if err != nil || !ok {
+		return nil, err
+	}
+	keys := make([]int64, 0, last-first+1)
+	for date := first; date <= last; date++ {
+		keys = append(keys, chunkKey(date, meter))
+	}
 	var days []curve.Day
-	for from := first; from <= last; from += daysAQuery {
-		days, err = appendDays(ctx, q, days, meterID, meter, from, min(last, from+daysAQuery-1))
-		if err != nil {
-			return nil, fmt.Errorf("read days of meter %s: %w", meterID, err)
-		}
-	}
-	return days, nil
-}
-
-func appendDays(ctx context.Context, q querier, days []curve.Day, meterID string, meter int64, first, last curve.Date) ([]curve.Day, error) {
-	query := `SELECT day, open, curve FROM meter_days WHERE meter = ? AND day IN (` + dayList(first, last) + `) ORDER BY day`
-	rows, err := q.QueryContext(ctx, query, meter)
-	if err != nil {
-		return nil, fmt.Errorf("query: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var date int64
-		var open bool
-		var data sql.RawBytes
-		if err := rows.Scan(&date, &open, &data); err != nil {
-			return nil, fmt.Errorf("scan: %w", err)
-		}
+	add := func(key int64, r *record) error {
 		var d curve.Day
-		if err := curve.Decode(&d, meterID, curve.Date(date), data); err != nil {
-			return nil, fmt.Errorf("stored curve: %w", err)
+		if err := r.decode(&d, meterID, key); err != nil {
+			return err
 		}
-		d.Open = open
 		days = append(days, d)
+		return nil
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("rows: %w", err)
+	err = eachIn(c, keys, func(in string, args []any) error {
+		if err := readClosed(ctx, c, in, args, int(meter%chunkMeters), add); err != nil {
+			return err
+		}
+		return readOpen(ctx, c, in, args, meter, add)
+	})
+	if err != nil {
+		return nil, err
 	}
-	return days, nil
+	slices.SortStableFunc(days, func(a, b curve.Day) int { return int(a.Date - b.Date) })
+	// Two hosts that put an open and a closed day at once may leave both.
+	return slices.CompactFunc(days, func(a, b curve.Day) bool { return a.Date == b.Date }), nil
 }
 
-func dayList(first, last curve.Date) string {
-	var b strings.Builder
-	for day := first; day <= last; day++ {
-		if day > first {
-			b.WriteByte(',')
+func readClosed(ctx context.Context, c conn, in string, args []any, slot int, add func(key int64, r *record) error) error {
+	return c.query(ctx, func(rows *sql.Rows) error {
+		var key int64
+		var index, curves sql.RawBytes
+		if err := rows.Scan(&key, &index, &curves); err != nil {
+			return fmt.Errorf("scan: %w", err)
 		}
-		b.WriteString(strconv.Itoa(int(day)))
-	}
-	return b.String()
+		var stored chunk
+		if err := decodeChunk(&stored, index, nil, curves); err != nil {
+			return fmt.Errorf("%s: %w", dateOf(key), err)
+		}
+		if !stored.has(slot) {
+			return nil
+		}
+		return add(key, &stored.days[slot])
+	}, `SELECT id, days, curves FROM day_chunks WHERE id `+in, args...)
+}
+
+func readOpen(ctx context.Context, c conn, in string, args []any, meter int64, add func(key int64, r *record) error) error {
+	return c.query(ctx, func(rows *sql.Rows) error {
+		var key int64
+		r := record{open: true}
+		if err := rows.Scan(&key, &r.version, &r.at, &r.origin.Rule, &r.origin.Author, &r.origin.Reason, &r.curve); err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+		return add(key, &r)
+	}, `SELECT chunk, version, at, rule, author, reason, curve FROM open_days WHERE chunk `+in+` AND meter = ?`, append(args, meter)...)
 }
 
 // clampSpan narrows a span to the days that are there, open ones included.
-func clampSpan(ctx context.Context, q querier, first, last curve.Date) (from, to curve.Date, ok bool, err error) {
+func clampSpan(ctx context.Context, c conn, first, last curve.Date) (from, to curve.Date, ok bool, err error) {
+	var low, high, openLow, openHigh sql.NullInt64
+	err = c.queryRow(ctx, `SELECT (SELECT min(id) FROM day_chunks), (SELECT max(id) FROM day_chunks),
+		(SELECT min(chunk) FROM open_days), (SELECT max(chunk) FROM open_days)`).Scan(&low, &high, &openLow, &openHigh)
+	if err != nil {
+		return 0, 0, false, fmt.Errorf("read the span of days: %w", err)
+	}
+	for _, key := range []sql.NullInt64{low, high, openLow, openHigh} {
+		if !key.Valid {
+			continue
+		}
+		date := dateOf(key.Int64)
+		if !ok {
+			from, to, ok = date, date, true
+		}
+		from, to = min(from, date), max(to, date)
+	}
+	from, to = max(first, from), min(last, to)
+	return from, to, ok && from <= to, nil
+}
+
+// readSpan looks at closed days alone; a chunk without any has no row.
+func readSpan(ctx context.Context, c conn) (first, last curve.Date, ok bool, err error) {
 	var low, high sql.NullInt64
-	err = q.QueryRowContext(ctx, `SELECT (SELECT min(day) FROM meter_days), (SELECT max(day) FROM meter_days)`).Scan(&low, &high)
+	err = c.queryRow(ctx, `SELECT (SELECT min(id) FROM day_chunks), (SELECT max(id) FROM day_chunks)`).Scan(&low, &high)
 	if err != nil {
 		return 0, 0, false, fmt.Errorf("read the span of days: %w", err)
 	}
 	if !low.Valid {
 		return 0, 0, false, nil
 	}
-	from, to = max(first, curve.Date(low.Int64)), min(last, curve.Date(high.Int64))
-	return from, to, from <= to, nil
-}
-
-func readFeatures(ctx context.Context, q querier, first, last curve.Date, fn func(meterID string, date curve.Date, f *curve.Features) error) error {
-	names, err := readMeters(ctx, q)
-	if err != nil {
-		return err
-	}
-	rows, err := q.QueryContext(ctx, `SELECT day, meter, features FROM meter_days WHERE day BETWEEN ? AND ? AND open = 0`, int64(first), int64(last))
-	if err != nil {
-		return fmt.Errorf("read features: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var f curve.Features
-	for rows.Next() {
-		var day, meter int64
-		var data sql.RawBytes
-		if err := rows.Scan(&day, &meter, &data); err != nil {
-			return fmt.Errorf("read features: %w", err)
-		}
-		name, ok := names[meter]
-		if !ok {
-			continue // put since the names were read; the next run sees it
-		}
-		curve.DecodeFeatures(&f, data)
-		if err := fn(name, curve.Date(day), &f); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read features: %w", err)
-	}
-	return nil
-}
-
-func readMeters(ctx context.Context, q querier) (map[int64]string, error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, meter_id FROM meters`)
-	if err != nil {
-		return nil, fmt.Errorf("read meters: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	names := make(map[int64]string)
-	for rows.Next() {
-		var id int64
-		var name string
-		if err := rows.Scan(&id, &name); err != nil {
-			return nil, fmt.Errorf("read meters: %w", err)
-		}
-		names[id] = name
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read meters: %w", err)
-	}
-	return names, nil
-}
-
-// readSpan steps over days that hold open meter-days only; there are one or
-// two of them, at the end.
-func readSpan(ctx context.Context, q querier) (first, last curve.Date, ok bool, err error) {
-	var low, high sql.NullInt64
-	err = q.QueryRowContext(ctx, `SELECT
-		(SELECT day FROM meter_days WHERE open = 0 ORDER BY day LIMIT 1),
-		(SELECT day FROM meter_days WHERE open = 0 ORDER BY day DESC LIMIT 1)`).Scan(&low, &high)
-	if err != nil {
-		return 0, 0, false, fmt.Errorf("read the span of days: %w", err)
-	}
-	return curve.Date(low.Int64), curve.Date(high.Int64), low.Valid, nil
+	return dateOf(low.Int64), dateOf(high.Int64), true, nil
 }

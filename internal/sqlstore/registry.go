@@ -17,43 +17,33 @@ func (db *DB) Registry() *Registry { return &Registry{db} }
 
 // SaveNetwork replaces the stored snapshot by n, all or none.
 func (s *Registry) SaveNetwork(ctx context.Context, n *grid.Network) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM registry_records`); err != nil {
+	return s.db.Write(ctx, func(tx *Tx) error {
+		if _, err := tx.exec(ctx, `DELETE FROM registry_records`); err != nil {
 			return fmt.Errorf("replace registry: %w", err)
 		}
-		stmt, err := tx.PrepareContext(ctx, `INSERT INTO registry_records (kind, seq, record) VALUES (?, ?, ?)`)
-		if err != nil {
-			return fmt.Errorf("store registry: %w", err)
-		}
-		defer func() { _ = stmt.Close() }()
-		insert := func(kind string, seq int, record any) error {
-			data, err := json.Marshal(record)
-			if err != nil {
-				return fmt.Errorf("registry record %s %d: %w", kind, seq, err)
-			}
-			if _, err := stmt.ExecContext(ctx, kind, seq, data); err != nil {
-				return fmt.Errorf("store registry record %s %d: %w", kind, seq, err)
-			}
-			return nil
-		}
 		return firstError(
-			insertAll(insert, "transformer", n.Transformers),
-			insertAll(insert, "customer", n.Customers),
-			insertAll(insert, "usage_point", n.UsagePoints),
-			insertAll(insert, "watchlist", n.Watchlist),
-			insertAll(insert, "ip_assignment", n.IPAssignments),
-			insertAll(insert, "weather", n.Weather),
-			insertAll(insert, "calendar", n.Calendar),
-			insertAll(insert, "unmetered", n.Unmetered),
+			insertRecords(ctx, tx, "transformer", n.Transformers),
+			insertRecords(ctx, tx, "customer", n.Customers),
+			insertRecords(ctx, tx, "usage_point", n.UsagePoints),
+			insertRecords(ctx, tx, "watchlist", n.Watchlist),
+			insertRecords(ctx, tx, "ip_assignment", n.IPAssignments),
+			insertRecords(ctx, tx, "weather", n.Weather),
+			insertRecords(ctx, tx, "calendar", n.Calendar),
+			insertRecords(ctx, tx, "unmetered", n.Unmetered),
 		)
 	})
 }
 
-func insertAll[T any](insert func(kind string, seq int, record any) error, kind string, records []T) error {
-	for i := range records {
-		if err := insert(kind, i, &records[i]); err != nil {
-			return err
+func insertRecords[T any](ctx context.Context, tx *Tx, kind string, records []T) error {
+	err := tx.insertRows(ctx, "registry_records", []string{"kind", "seq", "record"}, "", len(records), func(i int) ([]any, error) {
+		data, err := json.Marshal(&records[i])
+		if err != nil {
+			return nil, fmt.Errorf("registry record %s %d: %w", kind, i, err)
 		}
+		return []any{kind, i, data}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("store registry: %w", err)
 	}
 	return nil
 }
@@ -69,25 +59,21 @@ func firstError(errs ...error) error {
 
 // LoadNetwork returns the stored snapshot, nil where none was saved yet.
 func (s *Registry) LoadNetwork(ctx context.Context) (*grid.Network, error) {
-	rows, err := s.db.sql.QueryContext(ctx, `SELECT kind, record FROM registry_records ORDER BY kind, seq`)
-	if err != nil {
-		return nil, fmt.Errorf("read registry: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	var r grid.Records
 	count := 0
-	for rows.Next() {
+	err := s.db.read().query(ctx, func(rows *sql.Rows) error {
 		var kind string
-		var data []byte
+		var data sql.RawBytes
 		if err := rows.Scan(&kind, &data); err != nil {
-			return nil, fmt.Errorf("read registry: %w", err)
+			return fmt.Errorf("scan: %w", err)
 		}
 		if err := appendRecord(&r, kind, data); err != nil {
-			return nil, fmt.Errorf("stored registry record of kind %s: %w", kind, err)
+			return fmt.Errorf("record of kind %s: %w", kind, err)
 		}
 		count++
-	}
-	if err := rows.Err(); err != nil {
+		return nil
+	}, `SELECT kind, record FROM registry_records ORDER BY kind, seq`)
+	if err != nil {
 		return nil, fmt.Errorf("read registry: %w", err)
 	}
 	if count == 0 {

@@ -18,14 +18,14 @@ import (
 )
 
 // Run runs the suite on stores that open makes, each empty.
-func Run(t *testing.T, open func(t *testing.T) curve.KeepingStore) {
+func Run(t *testing.T, open func(t *testing.T) curve.WorkStore) {
 	for _, c := range []struct {
 		name string
-		test func(*testing.T, curve.KeepingStore)
+		test func(*testing.T, curve.WorkStore)
 	}{
 		{"empty", testEmpty}, {"round trip", testRoundTrip}, {"all or none", testAllOrNone}, {"replace", testReplace},
 		{"open days", testOpenDays}, {"features", testFeatures}, {"transaction", testTransaction},
-		{"checkpoints", testCheckpoints}, {"concurrent", testConcurrent}, {"long span", testLongSpan},
+		{"concurrent", testConcurrent}, {"long span", testLongSpan},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
@@ -78,7 +78,7 @@ func wantDays(t *testing.T, got []curve.Day, want ...curve.Day) {
 	}
 }
 
-func testEmpty(t *testing.T, s curve.KeepingStore) {
+func testEmpty(t *testing.T, s curve.WorkStore) {
 	wantDays(t, days(t, s, "M", 0, 100))
 	if _, _, ok, err := s.Span(t.Context()); ok || err != nil {
 		t.Errorf("the span of an empty store is ok = %v, %v", ok, err)
@@ -88,7 +88,7 @@ func testEmpty(t *testing.T, s curve.KeepingStore) {
 	}
 }
 
-func testRoundTrip(t *testing.T, s curve.KeepingStore) {
+func testRoundTrip(t *testing.T, s curve.WorkStore) {
 	first, second := Day("Ж \"1\"", 20000, 5), Day("Ж \"1\"", 20003, 900)
 	first.EnergyKWh[7], first.Quality[7] = math.NaN(), meter.Bad
 	first.Flag(7, meter.Missing)
@@ -104,7 +104,7 @@ func testRoundTrip(t *testing.T, s curve.KeepingStore) {
 	}
 }
 
-func testAllOrNone(t *testing.T, s curve.KeepingStore) {
+func testAllOrNone(t *testing.T, s curve.WorkStore) {
 	good, broken := Day("M1", 20000, 1), Day("M2", 20000, 1)
 	broken.Quality = broken.Quality[:5]
 	if err := s.PutDays(t.Context(), []curve.Day{good, broken}, make([]curve.Features, 2)); err == nil {
@@ -121,7 +121,7 @@ func testAllOrNone(t *testing.T, s curve.KeepingStore) {
 	wantDays(t, days(t, s, "M1", 0, 30000))
 }
 
-func testReplace(t *testing.T, s curve.KeepingStore) {
+func testReplace(t *testing.T, s curve.WorkStore) {
 	put(t, s, Day("M", 20000, 1))
 	put(t, s, Day("M", 20000, 1))
 	put(t, s, Day("M", 20000, 500))
@@ -140,7 +140,7 @@ func testReplace(t *testing.T, s curve.KeepingStore) {
 	}
 }
 
-func testOpenDays(t *testing.T, s curve.KeepingStore) {
+func testOpenDays(t *testing.T, s curve.WorkStore) {
 	open := Day("M", 20001, 1)
 	open.Open = true
 	put(t, s, Day("M", 20000, 1), open)
@@ -163,7 +163,7 @@ func testOpenDays(t *testing.T, s curve.KeepingStore) {
 	}
 }
 
-func testFeatures(t *testing.T, s curve.KeepingStore) {
+func testFeatures(t *testing.T, s curve.WorkStore) {
 	for date := curve.Date(20000); date < 20003; date++ {
 		put(t, s, Day("A", date, int(date)), Day("B", date, 7))
 	}
@@ -192,7 +192,7 @@ func testFeatures(t *testing.T, s curve.KeepingStore) {
 	}
 }
 
-func testTransaction(t *testing.T, s curve.KeepingStore) {
+func testTransaction(t *testing.T, s curve.WorkStore) {
 	transactional, ok := s.(curve.Transactional)
 	if !ok {
 		t.Fatal("the store has no Atomically")
@@ -224,24 +224,7 @@ func testTransaction(t *testing.T, s curve.KeepingStore) {
 	wantDays(t, days(t, s, "new", 0, 30000), Day("new", 20000, 3))
 }
 
-func testCheckpoints(t *testing.T, s curve.KeepingStore) {
-	load := func(name, want string) {
-		t.Helper()
-		if got, err := s.LoadCheckpoint(t.Context(), name); err != nil || string(got) != want {
-			t.Errorf("checkpoint %s is %q, %v; want %q", name, got, err, want)
-		}
-	}
-	load("a", "")
-	for _, data := range []string{"one", "two"} {
-		if err := s.SaveCheckpoint(t.Context(), "a", []byte(data)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	load("a", "two")
-	load("b", "")
-}
-
-func testConcurrent(t *testing.T, s curve.KeepingStore) {
+func testConcurrent(t *testing.T, s curve.WorkStore) {
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
@@ -265,7 +248,7 @@ func testConcurrent(t *testing.T, s curve.KeepingStore) {
 	}
 }
 
-func testLongSpan(t *testing.T, s curve.KeepingStore) {
+func testLongSpan(t *testing.T, s curve.WorkStore) {
 	var all []curve.Day
 	for i := range 300 {
 		all = append(all, Day("M", curve.Date(20000+3*i), i))
