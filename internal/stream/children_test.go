@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,3 +115,23 @@ func valuesOf(s *Stream) (map[int]int, error) {
 	}
 	return seen, nil
 }
+
+// kept is a log that can be read while others write.
+type kept struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (k *kept) Write(p []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.b.Write(p)
+}
+
+func (k *kept) String() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.b.String()
+}
+
+func (k *kept) logger() *slog.Logger { return slog.New(slog.NewTextHandler(k, nil)) }

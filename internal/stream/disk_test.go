@@ -175,6 +175,5 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-func holdFolder([]string) error   { return nil }
 func publishSome([]string) error  { return nil }
 func serveCluster([]string) error { return nil }

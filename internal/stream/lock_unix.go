@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -22,8 +23,22 @@ func lockDir(dir string) (unlock func(), err error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(
-			fmt.Errorf("stream: folder %s is in use by another process: %w; stop that process, or give this one a folder of its own (stream.dir)", dir, err),
+			fmt.Errorf("stream: folder %s is in use by %s: %w; stop that process, or give this one a data folder of its own", dir, holder(f), err),
 			f.Close())
 	}
+	// Who holds the lock is for people: on a full disk it stays unsaid.
+	if err := f.Truncate(0); err == nil {
+		_, _ = fmt.Fprintf(f, "process %d (%s)\n", os.Getpid(), filepath.Base(os.Args[0]))
+	}
 	return func() { _ = f.Close() }, nil
+}
+
+// holder is who wrote himself into the lock.
+func holder(f *os.File) string {
+	who := make([]byte, 256)
+	n, _ := f.ReadAt(who, 0) // nothing read is an answer too
+	if name := strings.TrimSpace(string(who[:n])); name != "" {
+		return name
+	}
+	return "another process"
 }

@@ -26,7 +26,8 @@ type embedded struct {
 	// login is how this process itself connects where others may too.
 	login nats.Option
 	// recovery is the time from start until all files were read.
-	recovery time.Duration
+	recovery        time.Duration
+	messages, bytes uint64 // found in them
 }
 
 // startServer starts the embedded server and waits until it has recovered its
@@ -91,6 +92,13 @@ func startServer(ctx context.Context, cfg Config) (*embedded, error) {
 		return nil, fmt.Errorf("stream: the embedded server did not start within %s; check that %s can be written and has free space", startTimeout, cfg.Dir)
 	}
 	e.recovery = time.Since(begin)
+	jsz, err := srv.Jsz(nil)
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("stream: state of the embedded server: %w", err)
+	}
+	e.messages, e.bytes = jsz.Messages, jsz.Bytes
+	cfg.Logger.Info("stream recovered", "dir", cfg.Dir, "took", e.recovery.Round(time.Millisecond), "messages", e.messages, "bytes", e.bytes)
 	return e, nil
 }
 

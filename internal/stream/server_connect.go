@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,6 +43,15 @@ func (s *Stream) connectExternal() error {
 		return fmt.Errorf("stream: connect to NATS: %w; check stream.url and stream.tls, and that the server runs", err)
 	}
 	return nil
+}
+
+// Recovery tells how long the embedded server took to read its files at the
+// start, and the messages and bytes that they hold; zeros where it is external.
+func (s *Stream) Recovery() (took time.Duration, messages, bytes uint64) {
+	if s.server == nil {
+		return 0, 0, 0
+	}
+	return s.server.recovery, s.server.messages, s.server.bytes
 }
 
 // keepGuarantee refuses a server that cannot keep what the guarantee

@@ -259,15 +259,6 @@ func TestRestartKeepsReadingsAndPlace(t *testing.T) {
 	}
 }
 
-func TestFolderOfAnotherProcess(t *testing.T) {
-	dir := t.TempDir()
-	open(t, Config{Dir: dir})
-	_, err := Open(t.Context(), Config{Dir: dir})
-	if err == nil || !strings.Contains(err.Error(), "in use by another process") {
-		t.Errorf("error %v", err)
-	}
-}
-
 func TestBadConfig(t *testing.T) {
 	for name, tc := range map[string]struct {
 		cfg  Config
