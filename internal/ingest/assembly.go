@@ -1,9 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
@@ -12,29 +13,33 @@ import (
 )
 
 // assembly puts the rows of long files together to meter-days. A first pass
-// surveys them (survey): which interval each meter has, and whether
-// every row lies on it. The second pass fills days (add) and gives a day out
-// as soon as its last interval is there; rest gives out the incomplete ones.
-// Memory is a byte for each meter-day and the days that are not complete.
+// surveys them (survey): which interval each meter has, whether every row lies
+// on it, and how many rows each meter-day has. The second pass fills days (add)
+// and gives a day out with its last row. Memory is some ten bytes for each
+// meter-day and those that have begun and not ended.
 type assembly struct {
+	maker
 	location *time.Location
-	meters   map[string]*longMeter
-	days     *layouts // bounds of days; the interval does not matter
+	inferred []uint8 // by meter: code of the interval that all its rows lie on; 0 not seen
+	days     map[dayKey]*longDay
+	last     *longDay
+	lastKey  dayKey
+	grid     *layouts // bounds of days; the interval does not matter
 	byStep   map[time.Duration]*layouts
-	open     map[dayKey]*building
 	slab     slab
+	pool     []longDay // handed out one by one
 }
 
 type dayKey struct {
-	meter string
+	meter int32
 	date  curve.Date
 }
 
-// longMeter is what the survey learns of a meter.
-type longMeter struct {
-	inferred uint8 // code of the interval that all rows lie on
-	base     curve.Date
-	explicit []uint8 // by day from base: code of the interval given, 0 none
+// longDay is one meter-day of the files.
+type longDay struct {
+	rows     uint32 // that are still to come in the second pass
+	explicit uint8  // code of the interval given, 0 none
+	begun    *building
 }
 
 // building is a day that is not complete.
@@ -42,7 +47,6 @@ type building struct {
 	day    curve.Day
 	layout *layout
 	have   []bool
-	count  int
 	counts curve.Counts
 }
 
@@ -68,16 +72,35 @@ func codeDividing(offset int64) uint8 {
 	return 0
 }
 
-func newAssembly(location *time.Location) *assembly {
-	return &assembly{location: location, meters: map[string]*longMeter{}, open: map[dayKey]*building{},
-		days: newLayouts(location, time.Hour, 0), byStep: map[time.Duration]*layouts{}}
+func newAssembly(location *time.Location, m maker) *assembly {
+	return &assembly{maker: m, location: location, days: map[dayKey]*longDay{}, grid: newLayouts(location, time.Hour, 0),
+		byStep: map[time.Duration]*layouts{}, slab: slab{keeps: true}}
+}
+
+// of returns what is known of a meter-day, nil where nothing is.
+func (a *assembly) of(key dayKey) *longDay {
+	if a.last == nil || a.lastKey != key {
+		a.last, a.lastKey = a.days[key], key
+	}
+	return a.last
+}
+
+func (a *assembly) make(key dayKey) *longDay {
+	if len(a.pool) == 0 {
+		a.pool = make([]longDay, 1024)
+	}
+	d := &a.pool[0]
+	a.pool = a.pool[1:]
+	a.days[key] = d
+	a.last, a.lastKey = d, key
+	return d
 }
 
 // survey looks at the rows of one batch.
 func (a *assembly) survey(file string, rows []longRow, problems *textfile.Problems) {
 	for i := range rows {
 		r := &rows[i]
-		day := a.days.at(r.start)
+		day := a.grid.at(r.start)
 		offset := r.start - day.start.Unix()
 		code := codeDividing(offset)
 		if r.interval != 0 && offset%int64(r.interval) != 0 || code == 0 {
@@ -89,97 +112,94 @@ func (a *assembly) survey(file string, rows []longRow, problems *textfile.Proble
 				"give the start of each interval, and the site's time zone")
 			continue
 		}
-		m := a.meters[r.meter]
-		if m == nil {
-			m = &longMeter{base: day.date, inferred: uint8(len(intervalOfCode) - 1)}
-			a.meters[r.meter] = m
+		key := dayKey{r.meter, day.date}
+		d := a.of(key)
+		if d == nil {
+			d = a.make(key)
+		}
+		d.rows++
+		if int(r.meter) >= len(a.inferred) {
+			a.inferred = append(a.inferred, make([]uint8, int(r.meter)+1-len(a.inferred))...)
 		}
 		if r.interval == 0 {
-			m.inferred = min(m.inferred, code)
+			if known := &a.inferred[r.meter]; *known == 0 || *known > code {
+				*known = code
+			}
 			continue
 		}
 		given := codeOf(int64(r.interval))
-		slot := m.explicitOn(day.date)
-		if *slot != 0 && *slot != given {
+		if d.explicit != 0 && d.explicit != given {
 			problems.Add(file, int(r.line), fmt.Sprintf("interval_s %d differs from the %v of the same day of meter %s", r.interval,
-				intervalOfCode[*slot], textfile.Quote(r.meter)), "a meter has one interval a day")
+				intervalOfCode[d.explicit], textfile.Quote(a.at(r.meter).id)), "a meter has one interval a day")
 			continue
 		}
-		*slot = given
+		d.explicit = given
 	}
 }
 
-func (m *longMeter) explicitOn(date curve.Date) *uint8 {
-	if len(m.explicit) == 0 {
-		m.base = date
+func (a *assembly) intervalOf(meter int32, d *longDay) time.Duration {
+	switch {
+	case d.explicit != 0:
+		return intervalOfCode[d.explicit]
+	case int(meter) < len(a.inferred) && a.inferred[meter] != 0:
+		return intervalOfCode[a.inferred[meter]]
 	}
-	if date < m.base {
-		m.explicit = append(make([]uint8, m.base-date), m.explicit...)
-		m.base = date
-	}
-	if at := int(date - m.base); at >= len(m.explicit) {
-		m.explicit = append(m.explicit, make([]uint8, at+1-len(m.explicit))...)
-	}
-	return &m.explicit[date-m.base]
+	return time.Hour
 }
 
-func (a *assembly) intervalOf(r *longRow, date curve.Date) time.Duration {
-	m := a.meters[r.meter]
-	if at := int(date - m.base); at >= 0 && at < len(m.explicit) && m.explicit[at] != 0 {
-		return intervalOfCode[m.explicit[at]]
-	}
-	return intervalOfCode[m.inferred]
-}
-
-// add fills the rows of one batch in and returns the days that became complete.
-func (a *assembly) add(rows []longRow, extras []int, done *seen, m *maker, report *Report) *batch {
-	b := &batch{}
+// add fills the rows of one batch in and adds the days that became complete to b.
+func (a *assembly) add(b *batch, rows []longRow, in *input, done *seen, report *Report) {
+	a.origin = originOf(in.path)
 	for i := range rows {
 		r := &rows[i]
-		date := a.days.at(r.start).date
-		key := dayKey{r.meter, date}
-		d := a.open[key]
+		key := dayKey{r.meter, a.grid.at(r.start).date}
+		d := a.of(key)
 		if d == nil {
-			if done.has(r.meter, date) {
-				report.Rules[curve.RuleDuplicate]++
-				continue
-			}
-			d = a.start(r, date)
-			a.open[key] = d
+			d = a.make(key) // the file has grown since it was surveyed
 		}
-		slot := int((r.start - d.layout.start.Unix()) / int64(d.day.Interval/time.Second))
-		if slot >= len(d.have) || d.have[slot] {
+		d.rows -= min(d.rows, 1)
+		if d.begun == nil && done.has(r.meter, key.date) {
 			report.Rules[curve.RuleDuplicate]++
 			continue
 		}
-		d.fill(slot, r, extras)
-		if d.count == len(d.have) {
-			delete(a.open, key)
-			m.finish(b, d.day, d.counts)
+		if d.begun == nil {
+			d.begun = a.begin(key, a.intervalOf(r.meter, d))
+		}
+		slot := int((r.start - d.begun.layout.start.Unix()) / int64(d.begun.day.Interval/time.Second))
+		if slot >= len(d.begun.have) || d.begun.have[slot] {
+			report.Rules[curve.RuleDuplicate]++
+		} else {
+			d.begun.fill(slot, r, in.long.extras)
+		}
+		if d.rows == 0 {
+			a.end(b, key.meter, d)
 		}
 	}
-	return b
 }
 
-func (a *assembly) start(r *longRow, date curve.Date) *building {
-	interval := a.intervalOf(r, date)
+func (a *assembly) begin(key dayKey, interval time.Duration) *building {
 	l := a.byStep[interval]
 	if l == nil {
 		l = newLayouts(a.location, interval, 0)
 		a.byStep[interval] = l
 	}
-	d := &building{layout: l.of(date)}
-	d.day = a.slab.day(r.meter, d.layout, interval)
+	d := &building{layout: l.of(key.date)}
+	d.day = a.slab.day(a.at(key.meter).id, d.layout, interval)
+	d.day.Origin = a.origin
 	d.have = make([]bool, d.layout.intervals)
-	for i := range d.day.Quality {
-		d.day.Quality[i] = meter.Bad
-	}
+	fill(d.day.EnergyKWh, math.NaN())
+	fill(d.day.Quality, meter.Bad)
 	return d
+}
+
+func (a *assembly) end(b *batch, meter int32, d *longDay) {
+	done := d.begun
+	d.begun = nil
+	a.finish(b, &done.day, meter, &done.counts)
 }
 
 func (d *building) fill(slot int, r *longRow, extras []int) {
 	d.have[slot] = true
-	d.count++
 	d.day.EnergyKWh[slot] = r.kwh
 	if r.kwh == r.kwh {
 		d.day.Quality[slot] = r.quality
@@ -210,9 +230,7 @@ func (d *building) setOther(slot, place int, v float32) {
 	column := d.day.Other[q]
 	if column == nil {
 		column = make([]float32, len(d.day.EnergyKWh))
-		for i := range column {
-			column[i] = float32(math.NaN())
-		}
+		fill(column, float32(math.NaN()))
 		if d.day.Other == nil {
 			d.day.Other = make(map[meter.Quantity][]float32)
 		}
@@ -236,23 +254,17 @@ func plausible(place int, v float32) bool {
 	return true
 }
 
-// rest returns the days that never became complete, by meter and date.
-func (a *assembly) rest(m *maker) *batch {
-	keys := make([]dayKey, 0, len(a.open))
-	for key := range a.open {
-		keys = append(keys, key)
-	}
-	sort.Slice(keys, func(i, j int) bool {
-		if keys[i].meter != keys[j].meter {
-			return keys[i].meter < keys[j].meter
+// rest adds the days to b whose rows did not all come again, because their
+// file was cut since it was surveyed, by meter and date.
+func (a *assembly) rest(b *batch) {
+	var keys []dayKey
+	for key, d := range a.days {
+		if d.begun != nil {
+			keys = append(keys, key)
 		}
-		return keys[i].date < keys[j].date
-	})
-	b := &batch{}
-	for _, key := range keys {
-		d := a.open[key]
-		delete(a.open, key)
-		m.finish(b, d.day, d.counts)
 	}
-	return b
+	slices.SortFunc(keys, func(x, y dayKey) int { return cmp.Or(cmp.Compare(x.meter, y.meter), cmp.Compare(x.date, y.date)) })
+	for _, key := range keys {
+		a.end(b, key.meter, a.days[key])
+	}
 }

@@ -222,9 +222,10 @@ func FuzzWide(f *testing.F) {
 		if format == nil {
 			return
 		}
-		parser := format.newParser(vienna, maker{network: records(), features: true})
+		parser := format.newParser(vienna, maker{meterView: newMeters(records()).view(), yield: yieldFeatures})
 		for _, block := range blocks {
-			b := parser.parse(block)
+			b := &batch{}
+			parser.parse(block, b)
 			if len(b.days)+b.problems.Len() != b.rows || len(b.features) != len(b.days) {
 				t.Fatalf("%d rows gave %d days, %d features and %d problems", b.rows, len(b.days), len(b.features), b.problems.Len())
 			}
@@ -246,11 +247,13 @@ func FuzzLong(f *testing.F) {
 		if format == nil {
 			return
 		}
-		parser := format.newParser()
-		a := newAssembly(vienna)
+		ids := newMeters(nil)
+		parser := format.newParser(ids.view())
+		a := newAssembly(vienna, maker{meterView: ids.view(), yield: yieldDays})
 		var batches []*batch
 		for _, block := range blocks {
-			b := parser.parse(block)
+			b := &batch{}
+			parser.parse(block, b)
 			if len(b.long)+b.problems.Len() != b.rows {
 				t.Fatalf("%d rows gave %d intervals and %d problems", b.rows, len(b.long), b.problems.Len())
 			}
@@ -260,11 +263,16 @@ func FuzzLong(f *testing.F) {
 		if problems.Len() > 0 {
 			return
 		}
-		done, m, report := newSeen(), maker{}, &Report{}
+		done, report := newSeen(), &Report{}
+		made := &batch{}
 		for _, b := range batches {
-			check(t, a.add(b.long, format.extras, &done, &m, report).days)
+			a.add(made, b.long, &input{path: "a.csv", long: format}, &done, report)
 		}
-		check(t, a.rest(&m).days)
+		days := len(made.days)
+		if a.rest(made); len(made.days) != days {
+			t.Fatalf("%d days were not complete with their last row", len(made.days)-days)
+		}
+		check(t, made.days)
 	})
 }
 

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -241,22 +241,52 @@ func TestMissingFilesAreNamed(t *testing.T) {
 	}
 }
 
+// forgetful is a store that keeps nothing.
+type forgetful struct{}
+
+func (forgetful) PutEncoded(context.Context, curve.Origin, []curve.Encoded) error { return nil }
+
+// BenchmarkWide reads a wide file of 40,000 meter-days: check parses and
+// validates, encode computes features and the stored form too.
 func BenchmarkWide(b *testing.B) {
-	rows := make([]string, 20000)
-	for i := range rows {
-		rows[i] = fmt.Sprintf("M%05d,2026-03-01", i)
-	}
-	text := wideText(96, rows, func(r, c int) string { return fmt.Sprintf("0.%03d", (r*7+c*13)%1000) })
-	path := write(b, "a.csv", text)
-	info, err := os.Stat(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(info.Size())
-	for b.Loop() {
-		if _, err := Check(b.Context(), Options{Files: []string{path}}); err != nil {
-			b.Fatal(err)
+	for _, shape := range []struct{ name, format string }{{"three decimals", "0.%03d"}, {"others", "%d.5"}} {
+		rows := make([]string, 40000)
+		for i := range rows {
+			rows[i] = fmt.Sprintf("M%05d,2026-03-%02d", i%2000, 1+i/2000)
+		}
+		path := write(b, "a.csv", wideText(96, rows, func(r, c int) string { return fmt.Sprintf(shape.format, (r*7+c*c*13)%600) }))
+		for _, what := range []struct {
+			name string
+			read func(Options) (*Report, error)
+		}{
+			{"check", func(o Options) (*Report, error) { return Check(b.Context(), o) }},
+			{"encode", func(o Options) (*Report, error) {
+				o.SinkRollsBack = true
+				return ReadEncoded(b.Context(), o, forgetful{})
+			}},
+		} {
+			b.Run(shape.name+"/"+what.name, func(b *testing.B) {
+				began := processorTime(b)
+				for b.Loop() {
+					if _, err := what.read(Options{Files: []string{path}}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				days := float64(len(rows) * b.N)
+				b.ReportMetric(days/b.Elapsed().Seconds(), "meter-days/s")
+				b.ReportMetric(float64(processorTime(b)-began)/days, "ns-cpu/meter-day")
+			})
 		}
 	}
-	b.ReportMetric(float64(len(rows)*b.N)/b.Elapsed().Seconds(), "meter-days/s")
+}
+
+// processorTime is what this process has used, which other work on the machine
+// does not change.
+func processorTime(tb testing.TB) time.Duration {
+	tb.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -15,9 +15,11 @@ import (
 type layout struct {
 	date      curve.Date
 	start     time.Time
+	startUTC  time.Time
 	end       time.Time
 	intervals int
 	slot      []int16 // interval of each column, -1 where the day has none
+	even      bool    // the first columns are the intervals, in order, and all others have none
 }
 
 // layouts caches the layouts of one file by date; it is not safe for
@@ -28,7 +30,11 @@ type layouts struct {
 	columns  int
 	cache    map[curve.Date]*layout
 	last     *layout
+	recent   [recentLayouts]*layout // by date, as far as there is place
 }
+
+// recentLayouts is how many days are found without looking into the map.
+const recentLayouts = 128
 
 func newLayouts(location *time.Location, interval time.Duration, columns int) *layouts {
 	return &layouts{location: location, interval: interval, columns: columns, cache: make(map[curve.Date]*layout)}
@@ -39,13 +45,17 @@ func (l *layouts) of(date curve.Date) *layout {
 	if l.last != nil && l.last.date == date {
 		return l.last
 	}
-	day, ok := l.cache[date]
-	if !ok {
-		day = newLayout(date, l.location, l.interval, l.columns)
-		l.cache[date] = day
+	place := &l.recent[uint32(date)%recentLayouts]
+	if *place == nil || (*place).date != date {
+		day, ok := l.cache[date]
+		if !ok {
+			day = newLayout(date, l.location, l.interval, l.columns)
+			l.cache[date] = day
+		}
+		*place = day
 	}
-	l.last = day
-	return day
+	l.last = *place
+	return l.last
 }
 
 // at returns the layout of the day that holds the instant.
@@ -58,6 +68,7 @@ func (l *layouts) at(unix int64) *layout {
 
 func newLayout(date curve.Date, location *time.Location, interval time.Duration, columns int) *layout {
 	d := &layout{date: date, start: date.Start(location), end: (date + 1).Start(location), slot: make([]int16, columns)}
+	d.startUTC = d.start.UTC()
 	d.intervals = int((d.end.Sub(d.start) + interval - 1) / interval)
 	for i := range d.slot {
 		d.slot[i] = -1
@@ -76,6 +87,10 @@ func newLayout(date curve.Date, location *time.Location, interval time.Duration,
 			d.slot[repeated] = int16(i)
 		}
 		repeated++
+	}
+	d.even = d.intervals <= columns
+	for i, slot := range d.slot {
+		d.even = d.even && (int(slot) == i || i >= d.intervals && slot < 0)
 	}
 	return d
 }
@@ -98,6 +113,11 @@ func (d *dates) parse(field []byte) (curve.Date, error) {
 	if d.ok && len(field) == 10 && string(field) == string(d.text[:]) {
 		return d.date, nil
 	}
+	if date, ok := quickDate(field); ok {
+		copy(d.text[:], field)
+		d.date, d.ok = date, true
+		return date, nil
+	}
 	date, err := curve.ParseDate(string(field))
 	if err != nil {
 		return 0, fmt.Errorf("date %s is not a date; write it as YYYY-MM-DD", textfile.Quote(string(field)))
@@ -109,6 +129,32 @@ func (d *dates) parse(field []byte) (curve.Date, error) {
 	d.date, d.ok = date, true
 	return date, nil
 }
+
+// quickDate reads YYYY-MM-DD of the years that can be; every month up to its
+// 28th day, which all have.
+func quickDate(field []byte) (curve.Date, bool) {
+	if len(field) != 10 || field[4] != '-' || field[7] != '-' {
+		return 0, false
+	}
+	century, ok1 := twoDigits(field, 99)
+	year, ok2 := twoDigits(field[2:], 99)
+	month, ok3 := twoDigits(field[5:], 12)
+	day, ok4 := twoDigits(field[8:], 28)
+	year += 100 * century
+	if !ok1 || !ok2 || !ok3 || !ok4 || month < 1 || day < 1 || year < firstYear || year > lastYear {
+		return 0, false
+	}
+	// Years that begin with March end with the day that leap years add.
+	if month <= 2 {
+		year--
+		month += 12
+	}
+	days := 365*year + year/4 - year/100 + year/400 + (153*(month-3)+2)/5 + day - 1
+	return curve.Date(days - daysBefore1970), true
+}
+
+// daysBefore1970 counts from 1 March of the year 0.
+const daysBefore1970 = 719468
 
 // intervalFor returns the interval of a wide file with this many columns.
 func intervalFor(columns int) (time.Duration, bool) {

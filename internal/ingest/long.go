@@ -35,7 +35,7 @@ func longColumns() textfile.Columns {
 
 // longRow is one interval of one meter.
 type longRow struct {
-	meter    string
+	meter    int32
 	start    int64 // Unix seconds
 	kwh      float64
 	interval int32 // seconds, 0 where not given
@@ -48,10 +48,10 @@ type longRow struct {
 
 // longFormat is the shape of one long file.
 type longFormat struct {
-	file   string
-	header *textfile.Header
-	extras []int // places in extra of the file's optional columns, in order
-	at     []int // their columns
+	file    string
+	header  *textfile.Header
+	extras  []int // places in extra of the file's optional columns, in order
+	columns []int // their columns
 }
 
 func newLongFormat(file string, line []byte, problems *textfile.Problems) *longFormat {
@@ -62,7 +62,7 @@ func newLongFormat(file string, line []byte, problems *textfile.Problems) *longF
 	f := &longFormat{file: file, header: header}
 	for i, e := range extra {
 		if at := header.At(e.column); at >= 0 {
-			f.extras, f.at = append(f.extras, i), append(f.at, at)
+			f.extras, f.columns = append(f.extras, i), append(f.columns, at)
 		}
 	}
 	return f
@@ -71,7 +71,7 @@ func newLongFormat(file string, line []byte, problems *textfile.Problems) *longF
 // longParser parses blocks of one long file; one goroutine uses it.
 type longParser struct {
 	*longFormat
-	ids    interner
+	*meterView
 	fields [][]byte
 	slab   []float32
 	clock  clock
@@ -79,14 +79,13 @@ type longParser struct {
 	meterAt, startAt, kwhAt, intervalAt, qualityAt int
 }
 
-func (f *longFormat) newParser() *longParser {
+func (f *longFormat) newParser(meters *meterView) *longParser {
 	h := f.header
-	return &longParser{longFormat: f, ids: interner{}, meterAt: h.At("meter_id"), startAt: h.At("start"), kwhAt: h.At("kwh"),
+	return &longParser{longFormat: f, meterView: meters, meterAt: h.At("meter_id"), startAt: h.At("start"), kwhAt: h.At("kwh"),
 		intervalAt: h.At("interval_s"), qualityAt: h.At("quality")}
 }
 
-func (p *longParser) parse(block textfile.Block) *batch {
-	b := &batch{}
+func (p *longParser) parse(block textfile.Block, b *batch) {
 	line := block.FirstLine
 	for data := block.Data; len(data) > 0; line++ {
 		var row []byte
@@ -106,7 +105,6 @@ func (p *longParser) parse(block textfile.Block) *batch {
 		parsed.line = int32(min(line, math.MaxInt32))
 		b.long = append(b.long, parsed)
 	}
-	return b
 }
 
 func (p *longParser) row(line []byte) (longRow, error) {
@@ -121,7 +119,7 @@ func (p *longParser) row(line []byte) (longRow, error) {
 	if err := checkID(id); err != nil {
 		return longRow{}, err
 	}
-	r := longRow{meter: p.ids.of(id), kwh: math.NaN(), quality: meter.Good}
+	r := longRow{meter: p.number(id), kwh: math.NaN(), quality: meter.Good}
 	if r.start, err = p.clock.parse(p.fields[p.startAt]); err != nil {
 		return longRow{}, err
 	}
@@ -144,12 +142,12 @@ func (p *longParser) row(line []byte) (longRow, error) {
 			return longRow{}, err
 		}
 	}
-	if len(p.at) > 0 {
-		if len(p.slab) < len(p.at) {
-			p.slab = make([]float32, 4096*len(p.at))
+	if len(p.columns) > 0 {
+		if len(p.slab) < len(p.columns) {
+			p.slab = make([]float32, 4096*len(p.columns))
 		}
-		r.other, p.slab = p.slab[:len(p.at):len(p.at)], p.slab[len(p.at):]
-		for i, at := range p.at {
+		r.other, p.slab = p.slab[:len(p.columns):len(p.columns)], p.slab[len(p.columns):]
+		for i, at := range p.columns {
 			v, err := number(extra[p.extras[i]].column, p.fields[at])
 			if err != nil {
 				return longRow{}, err

@@ -39,7 +39,7 @@ func (r *reader) readParquet(ctx context.Context, in *input, take func(context.C
 	if err != nil {
 		return damaged(in.path, err)
 	}
-	p, err := newParquetParser(in, file)
+	p, err := newParquetParser(in, file, r.meters.view())
 	if err != nil {
 		return err
 	}
@@ -88,12 +88,12 @@ type parquetParser struct {
 	order map[int]int   // place in extra to its place in longRow.other
 	buf   []parquet.Row // reused
 	row   int
-	ids   interner
+	ids   *meterView
 	clock clock
 }
 
-func newParquetParser(in *input, file *parquet.File) (*parquetParser, error) {
-	p := &parquetParser{in: in, buf: make([]parquet.Row, parquetRows), ids: interner{}, order: map[int]int{}}
+func newParquetParser(in *input, file *parquet.File, ids *meterView) (*parquetParser, error) {
+	p := &parquetParser{in: in, buf: make([]parquet.Row, parquetRows), ids: ids, order: map[int]int{}}
 	var problems textfile.Problems
 	var header []string
 	for _, path := range file.Schema().Columns() {
@@ -156,7 +156,7 @@ func (p *parquetParser) next(rows parquet.Rows) (*batch, error) {
 }
 
 func (p *parquetParser) parse(row parquet.Row) (longRow, error) {
-	r := longRow{kwh: math.NaN(), quality: meter.Good, start: math.MinInt64}
+	r := longRow{meter: -1, kwh: math.NaN(), quality: meter.Good, start: math.MinInt64}
 	if len(p.in.long.extras) > 0 {
 		r.other = make([]float32, len(p.in.long.extras))
 		for i := range r.other {
@@ -172,8 +172,8 @@ func (p *parquetParser) parse(row parquet.Row) (longRow, error) {
 			return longRow{}, err
 		}
 	}
-	if err := checkID([]byte(r.meter)); err != nil {
-		return longRow{}, err
+	if r.meter < 0 {
+		return longRow{}, checkID(nil)
 	}
 	if r.start == math.MinInt64 {
 		return longRow{}, fmt.Errorf("start is empty; give every row its start")
@@ -187,7 +187,10 @@ func (p *parquetParser) set(r *longRow, column int, v parquet.Value) (err error)
 		if v.Kind() != parquet.ByteArray && v.Kind() != parquet.FixedLenByteArray || !utf8.Valid(v.ByteArray()) {
 			return fmt.Errorf("meter_id is not UTF-8 text; store it as a string")
 		}
-		r.meter = p.ids.of(v.ByteArray())
+		if err := checkID(v.ByteArray()); err != nil {
+			return err
+		}
+		r.meter = p.ids.number(v.ByteArray())
 	case "start":
 		r.start, err = p.start(v, p.units[column])
 	case "quality":

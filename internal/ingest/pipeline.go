@@ -16,20 +16,24 @@ const (
 	queueBlocks = 4 // blocks read ahead; with the parsed ones they bound the memory
 )
 
-// job is one block on its way: parsed by a worker, taken in order.
+// job is one block on its way: parsed by a worker, taken in order. Jobs are
+// used again with their memory.
 type job struct {
-	block textfile.Block
-	batch chan *batch // receives one
+	buf    []byte
+	block  textfile.Block
+	batch  batch
+	parsed chan struct{} // receives one
 }
 
 // inOrder reads src block by block, has workers parse the blocks at the same
-// time and calls take with each batch in the order of the file.
-func inOrder(ctx context.Context, file string, src io.Reader, workers int, newParse func() func(textfile.Block) *batch,
+// time and calls take with each batch in the order of the file. The batch is
+// valid during the call.
+func inOrder(ctx context.Context, file string, src io.Reader, workers int, newParse func() func(textfile.Block, *batch),
 	take func(ctx context.Context, block textfile.Block, b *batch) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	jobs := make(chan *job, queueBlocks)
 	order := make(chan *job, queueBlocks)
-	free := make(chan []byte, 2*queueBlocks+workers)
+	free := make(chan *job, 2*queueBlocks+workers)
 	group.Go(func() error {
 		defer close(jobs)
 		defer close(order)
@@ -39,7 +43,9 @@ func inOrder(ctx context.Context, file string, src io.Reader, workers int, newPa
 		parse := newParse()
 		group.Go(func() error {
 			for j := range jobs {
-				j.batch <- parse(j.block)
+				j.batch.reset()
+				parse(j.block, &j.batch)
+				j.parsed <- struct{}{}
 			}
 			return nil
 		})
@@ -47,16 +53,16 @@ func inOrder(ctx context.Context, file string, src io.Reader, workers int, newPa
 	group.Go(func() error {
 		for j := range order {
 			select {
-			case b := <-j.batch:
-				if err := take(ctx, j.block, b); err != nil {
-					return err
-				}
-				select {
-				case free <- j.block.Data:
-				default:
-				}
+			case <-j.parsed:
 			case <-ctx.Done():
 				return fmt.Errorf("read %s: %w", file, context.Cause(ctx))
+			}
+			if err := take(ctx, j.block, &j.batch); err != nil {
+				return err
+			}
+			select {
+			case free <- j:
+			default:
 			}
 		}
 		return nil
@@ -64,21 +70,23 @@ func inOrder(ctx context.Context, file string, src io.Reader, workers int, newPa
 	return group.Wait() //nolint:wrapcheck // all three say what they did
 }
 
-func readBlocks(ctx context.Context, blocks *textfile.Blocks, free <-chan []byte, jobs, order chan<- *job) error {
+func readBlocks(ctx context.Context, blocks *textfile.Blocks, free <-chan *job, jobs, order chan<- *job) error {
 	for {
-		var buf []byte
+		var j *job
 		select {
-		case buf = <-free:
+		case j = <-free:
 		default:
+			j = &job{parsed: make(chan struct{}, 1)}
 		}
-		block, err := blocks.Next(buf)
+		var err error
+		j.block, err = blocks.Next(j.buf)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("%w", err)
 		}
-		j := &job{block: block, batch: make(chan *batch, 1)}
+		j.buf = j.block.Data
 		for _, queue := range []chan<- *job{jobs, order} {
 			select {
 			case queue <- j:

@@ -1,14 +1,12 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strings"
+	"runtime"
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
@@ -16,33 +14,45 @@ import (
 )
 
 // Read reads all files and calls fn with the meter-days in batches, from one
-// goroutine, in the order of the files. The days of long files come when they
-// are complete, the incomplete ones last. fn may keep the days.
+// goroutine, in the order of the files. The days of long files come when their
+// last row was read. fn may keep the days.
 //
 // Where a file cannot be parsed the error is a *textfile.Problems with
 // everything found in any file, and fn has not been called at all, unless
 // Options.SinkRollsBack is set.
 func Read(ctx context.Context, opts Options, fn func(ctx context.Context, days []curve.Day) error) (*Report, error) {
-	return run(ctx, opts, false, func(ctx context.Context, days []curve.Day, _ []curve.Features) error { return fn(ctx, days) })
+	return run(ctx, opts, yieldDays, func(ctx context.Context, b *batch) error { return fn(ctx, b.days) })
 }
 
 // ReadFeatures is Read with the features of each day, computed where the days
 // are parsed, on several cores.
 func ReadFeatures(ctx context.Context, opts Options, fn func(ctx context.Context, days []curve.Day, features []curve.Features) error) (*Report, error) {
-	return run(ctx, opts, true, fn)
+	return run(ctx, opts, yieldFeatures, func(ctx context.Context, b *batch) error { return fn(ctx, b.days, b.features) })
+}
+
+// ReadEncoded is ReadFeatures with the days in their stored form, made where
+// they are parsed; store does not keep them. Origins name the file.
+func ReadEncoded(ctx context.Context, opts Options, store curve.EncodedStore) (*Report, error) {
+	return run(ctx, opts, yieldEncoded, func(ctx context.Context, b *batch) error { return store.PutEncoded(ctx, b.origin, b.encoded) })
 }
 
 // Into reads all files into store with their features, all or none where the
 // store is curve.Transactional.
 func Into(ctx context.Context, opts Options, store curve.Store) (*Report, error) {
+	put := func(ctx context.Context, opts Options, store curve.Store) (*Report, error) {
+		if encoded, ok := store.(curve.EncodedStore); ok {
+			return ReadEncoded(ctx, opts, encoded)
+		}
+		return ReadFeatures(ctx, opts, store.PutDays)
+	}
 	transactional, ok := store.(curve.Transactional)
 	if !ok {
-		return ReadFeatures(ctx, opts, store.PutDays)
+		return put(ctx, opts, store)
 	}
 	opts.SinkRollsBack = true
 	var report *Report
 	err := transactional.Atomically(ctx, func(ctx context.Context, tx curve.Store) (err error) {
-		report, err = ReadFeatures(ctx, opts, tx.PutDays)
+		report, err = put(ctx, opts, tx)
 		return err
 	})
 	return report, err // problems stand each on a line of its own: file:line: what; mend
@@ -51,45 +61,38 @@ func Into(ctx context.Context, opts Options, store curve.Store) (*Report, error)
 // Check parses all files and passes nothing on.
 func Check(ctx context.Context, opts Options) (*Report, error) {
 	opts.SinkRollsBack = true
-	return run(ctx, opts, false, func(context.Context, []curve.Day, []curve.Features) error { return nil })
+	return run(ctx, opts, yieldNothing, func(context.Context, *batch) error { return nil })
 }
 
-type sink func(ctx context.Context, days []curve.Day, features []curve.Features) error
+// sink takes the days of a batch, which is not empty.
+type sink func(ctx context.Context, b *batch) error
 
 // reader is one call of Read.
 type reader struct {
 	Options
-	maker    maker
+	yield    yield
 	sink     sink
 	report   *Report
 	problems textfile.Problems
 	inputs   []*input
 	done     int64 // bytes of finished passes
 	total    int64
+	meters   *meters
 	seen     seen
-	known    map[string]bool // meters that were looked for in the registry
+	unknown  map[int32]bool // meters that the registry does not have
 	long     *assembly
+	batch    batch // of what long gives
 }
 
-// input is one file with what its header says.
-type input struct {
-	path    string
-	size    int64
-	wide    *wideFormat
-	long    *longFormat
-	parquet bool
-}
-
-func run(ctx context.Context, opts Options, features bool, fn sink) (*Report, error) {
+func run(ctx context.Context, opts Options, yield yield, fn sink) (*Report, error) {
 	if opts.Location == nil {
 		opts.Location = time.UTC
 	}
 	if opts.Workers <= 0 {
-		opts.Workers = 2
+		opts.Workers = max(2, runtime.GOMAXPROCS(0))
 	}
-	r := &reader{Options: opts, sink: fn, report: &Report{}, seen: newSeen(), known: map[string]bool{},
-		maker: maker{network: opts.Network, features: features}}
-	r.long = newAssembly(opts.Location)
+	r := &reader{Options: opts, yield: yield, sink: fn, report: &Report{}, seen: newSeen(), unknown: map[int32]bool{}, meters: newMeters(opts.Network)}
+	r.long = newAssembly(opts.Location, r.maker(""))
 	if len(opts.Files) == 0 {
 		r.problems.Add("readings", 0, "no file is named", "name at least one file of readings")
 	}
@@ -100,12 +103,21 @@ func run(ctx context.Context, opts Options, features bool, fn sink) (*Report, er
 		return r.report, err
 	}
 	err := r.passes(ctx)
-	r.report.Meters = len(r.seen.meters)
+	r.report.Meters = r.seen.meters
 	r.report.finish()
 	if err != nil {
 		return r.report, err
 	}
 	return r.report, nil
+}
+
+// maker returns a new maker for the days of a file.
+func (r *reader) maker(path string) maker {
+	return maker{meterView: r.meters.view(), yield: r.yield, origin: originOf(path)}
+}
+
+func originOf(path string) curve.Origin {
+	return curve.Origin{Rule: curve.OriginImported, Reason: filepath.Base(path)}
 }
 
 // passes checks the files that must be checked first, then delivers.
@@ -135,7 +147,9 @@ func (r *reader) passes(ctx context.Context) error {
 	if err := r.problems.Err(); err != nil {
 		return err
 	}
-	return r.deliver(ctx, r.long.rest(&r.maker))
+	r.batch.reset()
+	r.long.rest(&r.batch)
+	return r.deliver(ctx, &r.batch)
 }
 
 // pass reads one file once. Problems of the file go to r.problems; the error
@@ -192,65 +206,63 @@ func (r *reader) take(ctx context.Context, in *input, b *batch, deliver bool) er
 		r.long.survey(in.path, b.long, &r.problems)
 		return nil
 	}
-	return r.deliver(ctx, r.long.add(b.long, in.long.extras, &r.seen, &r.maker, r.report))
+	r.batch.reset()
+	r.long.add(&r.batch, b.long, in, &r.seen, r.report)
+	return r.deliver(ctx, &r.batch)
 }
 
 // deliver passes the days of b on that are new and not after Until.
 func (r *reader) deliver(ctx context.Context, b *batch) error {
 	r.report.FeatureTime += b.computed
 	kept := 0
-	for i := range b.days {
-		d := &b.days[i]
-		if r.Until != 0 && d.Date > r.Until {
+	for i := range b.made {
+		d := &b.made[i]
+		if r.Until != 0 && d.date > r.Until {
 			r.report.LeftOut++
 			continue
 		}
-		if first, same := r.seen.day(d.MeterID, d.Date, fingerprint(d)); !first {
+		if first, same := r.seen.day(d.meter, d.date, d.mark); !first {
 			r.report.Duplicates++
-			r.report.Rules[curve.RuleDuplicate] += len(d.EnergyKWh)
+			r.report.Rules[curve.RuleDuplicate] += int(d.intervals)
 			if !same {
 				r.report.Conflicts++
 			}
 			continue
 		}
-		r.count(d, &b.counts[i], b.known[i])
+		r.count(b, d)
 		if kept != i {
-			b.days[kept] = *d
-			if r.maker.features {
-				b.features[kept] = b.features[i]
-			}
+			b.move(kept, i)
 		}
 		kept++
 	}
 	if kept == 0 {
 		return nil
 	}
-	var features []curve.Features
-	if r.maker.features {
-		features = b.features[:kept]
-	}
-	if err := r.sink(ctx, b.days[:kept], features); err != nil {
+	b.cut(kept)
+	if err := r.sink(ctx, b); err != nil {
 		return fmt.Errorf("pass readings on: %w", err)
 	}
 	return nil
 }
 
-func (r *reader) count(d *curve.Day, counts *curve.Counts, known bool) {
+func (r *reader) count(b *batch, d *made) {
 	rep := r.report
 	rep.Days++
-	rep.Intervals += len(d.EnergyKWh)
-	rep.Rules.Add(counts)
-	if rep.Days == 1 || d.Date < rep.First {
-		rep.First = d.Date
+	rep.Intervals += int(d.intervals)
+	if d.counts >= 0 {
+		rep.Rules.Add(&b.counts[d.counts])
 	}
-	if rep.Days == 1 || d.Date > rep.Last {
-		rep.Last = d.Date
+	if rep.Days == 1 || d.date < rep.First {
+		rep.First = d.date
 	}
-	if !known && !r.known[d.MeterID] {
-		r.known[d.MeterID] = true
+	if rep.Days == 1 || d.date > rep.Last {
+		rep.Last = d.date
+	}
+	if !d.known && !r.unknown[d.meter] {
+		r.unknown[d.meter] = true
 		rep.UnknownMeters++
 		if len(rep.UnknownExample) < shownUnknown {
-			rep.UnknownExample = append(rep.UnknownExample, d.MeterID)
+			rep.UnknownExample = append(rep.UnknownExample, r.long.at(d.meter).id)
 		}
 	}
 }
@@ -261,86 +273,17 @@ func (r *reader) progress(file string, consumed int64) {
 	}
 }
 
-func (in *input) format() string {
-	switch {
-	case in.parquet:
-		return "Parquet"
-	case in.wide != nil:
-		return in.wide.name()
-	}
-	return "long CSV"
-}
-
-// open looks at the header of a file and adds it to the inputs.
-func (r *reader) open(path string) {
-	in := &input{path: path}
-	if strings.EqualFold(filepath.Ext(path), ".parquet") {
-		info, err := os.Stat(path)
-		if err != nil {
-			r.problems.Add(path, 0, err.Error(), "name a file that can be read")
-			return
-		}
-		in.parquet, in.size = true, info.Size()
-		in.long = &longFormat{file: path}
-		r.inputs = append(r.inputs, in)
-		return
-	}
-	src, err := textfile.Open(path)
-	if err != nil {
-		var problem textfile.Problem
-		if !errors.As(err, &problem) {
-			problem = textfile.Problem{File: path, What: err.Error(), Mend: "name a file that can be read"}
-		}
-		r.problems.AddProblem(problem)
-		return
-	}
-	defer func() { _ = src.Close() }()
-	in.size = src.Size
-	lines := textfile.NewLines(path, src)
-	if !lines.Next() {
-		if err := lines.Err(); err != nil {
-			r.problems.AddError(path, err)
-		} else {
-			r.problems.Add(path, 1, "the file is empty", "its first line names the columns: meter_id, date, p1 … or meter_id, start, kwh")
-		}
-		return
-	}
-	before := r.problems.Len()
-	if looksWide(lines.Text()) {
-		in.wide = newWideFormat(path, lines.Text(), &r.problems)
-	} else {
-		in.long = newLongFormat(path, lines.Text(), &r.problems)
-	}
-	if r.problems.Len() == before {
-		r.inputs = append(r.inputs, in)
-	}
-}
-
-// looksWide tells the two shapes of CSV apart by their header.
-func looksWide(header []byte) bool {
-	fields, err := textfile.SplitCSV(header, nil)
-	if err != nil {
-		return false
-	}
-	for _, f := range fields {
-		if bytes.Equal(f, []byte("date")) || bytes.Equal(f, []byte("p1")) {
-			return true
-		}
-	}
-	return false
-}
-
 func (r *reader) readCSV(ctx context.Context, in *input, take func(context.Context, int64, *batch) error) error {
 	src, err := textfile.Open(in.path)
 	if err != nil {
 		return fmt.Errorf("%w", err)
 	}
 	defer func() { _ = src.Close() }()
-	newParse := func() func(textfile.Block) *batch {
+	newParse := func() func(textfile.Block, *batch) {
 		if in.wide != nil {
-			return in.wide.newParser(r.Location, r.maker).parse
+			return in.wide.newParser(r.Location, r.maker(in.path)).parse
 		}
-		return in.long.newParser().parse
+		return in.long.newParser(r.meters.view()).parse
 	}
 	return inOrder(ctx, in.path, io.Reader(src), r.Workers, newParse,
 		func(ctx context.Context, block textfile.Block, b *batch) error { return take(ctx, block.Consumed, b) })

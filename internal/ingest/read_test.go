@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,11 +47,19 @@ func wideText(columns int, rows []string, value func(r, c int) string) string {
 	return b.String()
 }
 
+// read returns the days of files. Their origins name one of the files, and are
+// taken off, so that the days of several files compare.
 func read(t testing.TB, opts Options) ([]curve.Day, *Report, error) {
 	t.Helper()
 	var all []curve.Day
 	report, err := Read(t.Context(), opts, func(_ context.Context, days []curve.Day) error {
-		all = append(all, days...)
+		for _, d := range days {
+			if !slices.ContainsFunc(opts.Files, func(file string) bool { return d.Origin == originOf(file) }) {
+				t.Errorf("meter %s on %s comes from %v", d.MeterID, d.Date, d.Origin)
+			}
+			d.Origin = curve.Origin{}
+			all = append(all, d)
+		}
 		return nil
 	})
 	return all, report, err

@@ -1,77 +1,73 @@
 package ingest
 
-import (
-	"math"
-
-	"github.com/gridwarden/gridwarden/internal/curve"
-)
+import "github.com/gridwarden/gridwarden/internal/curve"
 
 // seen remembers which meter-days were passed on, with a fingerprint of each,
-// in four bytes a day.
+// in two bytes a day.
 type seen struct {
-	meters map[string]*seenMeter
-	last   *seenMeter
-	lastID string
+	pages  map[pageKey]*page
+	last   *page
+	key    pageKey
+	meters int // distinct meters that were marked
+	marked []uint64
 }
 
-type seenMeter struct {
-	base  curve.Date
-	marks []uint32 // by day from base; 0 is not seen
+// A page holds one date of neighbouring meters, so that files by date and
+// files by meter both stay on few of them.
+type pageKey struct {
+	date  curve.Date
+	block int32 // of pageMeters meters
 }
 
-func newSeen() seen { return seen{meters: make(map[string]*seenMeter)} }
+const pageMeters = 64
 
-func (s *seen) meter(id string) *seenMeter {
-	if s.last != nil && s.lastID == id {
-		return s.last
+type page [pageMeters]uint16 // 0 is not seen
+
+func newSeen() seen { return seen{pages: make(map[pageKey]*page)} }
+
+func (s *seen) page(key pageKey) *page {
+	if s.last == nil || s.key != key {
+		p := s.pages[key]
+		if p == nil {
+			return nil
+		}
+		s.last, s.key = p, key
 	}
-	m, ok := s.meters[id]
-	if !ok {
-		m = &seenMeter{}
-		s.meters[id] = m
-	}
-	s.last, s.lastID = m, id
-	return m
+	return s.last
 }
 
 // has reports whether the day was passed on.
-func (s *seen) has(id string, date curve.Date) bool {
-	m, ok := s.meters[id]
-	if !ok {
-		return false
-	}
-	at := int(date - m.base)
-	return at >= 0 && at < len(m.marks) && m.marks[at] != 0
+func (s *seen) has(meter int32, date curve.Date) bool {
+	p := s.page(pageKey{date, meter / pageMeters})
+	return p != nil && p[meter%pageMeters] != 0
 }
 
 // day marks the day; first is false where it was marked before, and same says
 // whether with the same fingerprint.
-func (s *seen) day(id string, date curve.Date, mark uint32) (first, same bool) {
-	m := s.meter(id)
-	if len(m.marks) == 0 {
-		m.base = date
+func (s *seen) day(meter int32, date curve.Date, mark uint16) (first, same bool) {
+	key := pageKey{date, meter / pageMeters}
+	p := s.page(key)
+	if p == nil {
+		p = new(page)
+		s.pages[key] = p
+		s.last, s.key = p, key
 	}
-	if date < m.base {
-		m.marks = append(make([]uint32, m.base-date), m.marks...)
-		m.base = date
+	if was := p[meter%pageMeters]; was != 0 {
+		return false, was == mark
 	}
-	at := int(date - m.base)
-	if at >= len(m.marks) {
-		m.marks = append(m.marks, make([]uint32, at+1-len(m.marks))...)
-	}
-	if m.marks[at] != 0 {
-		return false, m.marks[at] == mark
-	}
-	m.marks[at] = mark
+	p[meter%pageMeters] = mark
+	s.count(meter)
 	return true, true
 }
 
-// fingerprint hashes the energies of a day (FNV-1a over their bits); never 0.
-func fingerprint(d *curve.Day) uint32 {
-	h := uint64(14695981039346656037)
-	for _, e := range d.EnergyKWh {
-		h ^= math.Float64bits(e)
-		h *= 1099511628211
+// count counts the meter where it is new.
+func (s *seen) count(meter int32) {
+	at, bit := int(meter/64), uint64(1)<<(meter%64)
+	if at >= len(s.marked) {
+		s.marked = append(s.marked, make([]uint64, at+1-len(s.marked))...)
 	}
-	return uint32(h>>32) | 1
+	if s.marked[at]&bit == 0 {
+		s.marked[at] |= bit
+		s.meters++
+	}
 }

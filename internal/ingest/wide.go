@@ -2,14 +2,16 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/textfile"
-	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
 // wideFormat is the shape of one wide file.
@@ -81,74 +83,115 @@ type wideParser struct {
 	maker
 	layouts *layouts
 	dates   dates
-	ids     interner
 	slab    slab
 	fields  [][]byte
+	joined  []byte
 }
 
 func (w *wideFormat) newParser(location *time.Location, m maker) *wideParser {
-	return &wideParser{wideFormat: w, maker: m, layouts: newLayouts(location, w.interval, w.columns), ids: interner{}}
+	return &wideParser{wideFormat: w, maker: m, layouts: newLayouts(location, w.interval, w.columns), slab: slab{keeps: m.keepsDays()}}
 }
 
 // maxBlockProblems bounds what one block reports: the rest has the same cause.
 const maxBlockProblems = 50
 
 // parse turns the lines of a block into meter-days.
-func (p *wideParser) parse(block textfile.Block) *batch {
-	b := newBatch(bytes.Count(block.Data, newline)+1, p.features)
+func (p *wideParser) parse(block textfile.Block, b *batch) {
+	if p.keepsDays() {
+		rows := bytes.Count(block.Data, newline) + 1
+		b.days = make([]curve.Day, 0, rows)
+		if p.yield == yieldFeatures {
+			b.features = make([]curve.Features, 0, rows)
+		}
+	}
 	line := block.FirstLine
 	for data := block.Data; len(data) > 0; line++ {
-		var row []byte
-		row, data = textfile.CutLine(data)
+		row, rest := textfile.CutLine(data)
 		if len(row) == 0 || line == 1 {
+			data = rest
 			continue // line 1 is the header
 		}
 		b.rows++
-		if err := p.row(b, row); err != nil {
+		if err := p.row(b, data, len(row)); err != nil {
 			b.problems.Add(p.file, line, err.Error(), "")
 			if b.problems.Len() >= maxBlockProblems {
 				break
 			}
 		}
+		data = rest
 	}
-	return b
 }
 
-func (p *wideParser) row(b *batch, row []byte) error {
-	first, rest, ok := bytes.Cut(row, comma)
-	second, values, ok2 := bytes.Cut(rest, comma)
-	if !ok || !ok2 {
+// row reads the first size bytes of text.
+func (p *wideParser) row(b *batch, text []byte, size int) error {
+	row := text[:size]
+	first := bytes.IndexByte(row, ',')
+	if first < 0 {
 		return p.widthError(row)
 	}
-	if bytes.IndexByte(row, '"') >= 0 { // a quoted id may hold commas
-		var err error
-		if p.fields, err = textfile.SplitCSV(row, p.fields[:0]); err != nil {
-			return fmt.Errorf("%w", err)
-		}
-		if len(p.fields) != p.columns+2 {
-			return fmt.Errorf("has %d fields, the header has %d; give every interval a field, empty where it is missing", len(p.fields), p.columns+2)
-		}
-		first, second = p.fields[0], p.fields[1]
-		values = bytes.Join(p.fields[2:], comma)
+	second := bytes.IndexByte(row[first+1:], ',')
+	if second < 0 {
+		return p.widthError(row)
 	}
+	second += first + 1
+	if bytes.IndexByte(row[:second], '"') >= 0 { // a quoted id may hold commas
+		return p.quotedRow(b, row)
+	}
+	err := p.day(b, row[:first], row[first+1:second], text[second+1:], size-second-1)
+	if errors.Is(err, errQuoted) {
+		return p.quotedRow(b, row)
+	}
+	return err
+}
+
+// errQuoted says that a field is quoted.
+var errQuoted = errors.New("a field is quoted")
+
+// quotedRow reads a row with quoted fields.
+func (p *wideParser) quotedRow(b *batch, row []byte) error {
+	var err error
+	if p.fields, err = textfile.SplitCSV(row, p.fields[:0]); err != nil {
+		return fmt.Errorf("%w", err)
+	}
+	if len(p.fields) != p.columns+2 {
+		return fmt.Errorf("has %d fields, the header has %d; give every interval a field, empty where it is missing", len(p.fields), p.columns+2)
+	}
+	p.joined = p.joined[:0]
+	for i, field := range p.fields[2:] {
+		if i > 0 {
+			p.joined = append(p.joined, ',')
+		}
+		if field = trimField(field); bytes.ContainsAny(field, `",`) {
+			return notANumber(i, field)
+		}
+		p.joined = append(p.joined, field...)
+	}
+	return p.day(b, p.fields[0], p.fields[1], p.joined, len(p.joined))
+}
+
+// day reads one meter-day, its values being the first size bytes of text.
+func (p *wideParser) day(b *batch, id, day, text []byte, size int) error {
 	if p.dateFirst {
-		first, second = second, first
+		id, day = day, id
 	}
-	id := bytes.TrimSpace(first)
+	id = bytes.TrimSpace(id)
 	if err := checkID(id); err != nil {
 		return err
 	}
-	date, err := p.dates.parse(bytes.TrimSpace(second))
+	date, err := p.dates.parse(bytes.TrimSpace(day))
 	if err != nil {
 		return err
 	}
 	l := p.layouts.of(date)
-	d := p.slab.day(p.ids.of(id), l, p.interval)
+	number := p.number(id)
+	d := p.slab.day(p.at(number).id, l, p.interval)
+	d.Origin = p.origin
 	var counts curve.Counts
-	if err := p.values(&d, l, values, &counts); err != nil {
+	if err := p.values(d.EnergyKWh, l, text, size, &counts); err != nil {
 		return err
 	}
-	p.finish(b, d, counts)
+	p.finish(b, &d, number, &counts)
+	p.slab.back(&d)
 	return nil
 }
 
@@ -158,64 +201,84 @@ func (p *wideParser) widthError(row []byte) error {
 	return fmt.Errorf("has %d fields, the header has %d; give every interval a field, empty where it is missing", bytes.Count(row, comma)+1, p.columns+2)
 }
 
-// values reads the interval columns. This is the hot loop: a column is walked
-// once, byte by byte, and only what is no plain decimal takes the slow way.
-func (p *wideParser) values(d *curve.Day, l *layout, data []byte, counts *curve.Counts) error {
-	pos := 0
-	for column := range p.columns {
-		if pos > len(data) {
-			return fmt.Errorf("has %d fields, the header has %d; give every interval a field, empty where it is missing", column+2, p.columns+2)
-		}
-		var whole uint64
-		start, point := pos, -1
-		plain := true
-		for pos < len(data) {
-			c := data[pos]
-			if digit := c - '0'; digit <= 9 {
-				whole = whole*10 + uint64(digit)
-			} else if c == ',' {
-				break
-			} else if c == '.' && point < 0 {
-				point = pos
+func notANumber(column int, field []byte) error {
+	return fmt.Errorf("p%d %s is not a number; write kWh as 0.25, empty where it is missing", column+1, textfile.Quote(string(field)))
+}
+
+// values reads the interval columns, the first size bytes of text, into
+// energy. Eight bytes are looked at at once as far as text goes, also past
+// size: what stands behind a row begins with the end of its line, which is no
+// part of a number.
+func (p *wideParser) values(energy []float64, l *layout, text []byte, size int, counts *curve.Counts) error {
+	column, pos := 0, 0
+	if l.even {
+		// The last column ends without a comma.
+		quick := energy[:min(l.intervals, p.columns-1)]
+		for column < len(quick) && pos+8 <= len(text) {
+			word := binary.LittleEndian.Uint64(text[pos:])
+			if n, ok := readThousandths(word); ok {
+				quick[column] = float64(n) / 1000
+				pos += thousandthsSize
+			} else if n, decimals, length, ok := readShort(word); ok {
+				quick[column] = float64(n) / powersOfTen[decimals]
+				pos += length + 1
 			} else {
-				plain = false
+				v, end, err := p.value(text[:size], pos, column)
+				if err != nil {
+					return err
+				}
+				quick[column], pos = v, end+1
 			}
-			pos++
+			column++
 		}
-		field := data[start:pos]
-		pos++ // over the comma
-		if len(field) == 0 {
-			continue
+	} else {
+		fill(energy, math.NaN())
+	}
+	for ; column < p.columns; column++ {
+		v, end, err := p.value(text[:size], pos, column)
+		if err != nil {
+			return err
 		}
-		var v float64
-		if plain && len(field) <= 15 && (point < 0 || len(field) > 1) {
-			v = float64(whole)
-			if point >= 0 {
-				v /= powersOfTen[start+len(field)-1-point]
-			}
-		} else {
-			field = trimField(field)
-			if len(field) == 0 {
-				continue
-			}
-			var ok bool
-			if v, ok = parseNumber(field); !ok {
-				return fmt.Errorf("p%d %s is not a number; write kWh as 0.25, empty where it is missing", column+1, textfile.Quote(string(field)))
-			}
-		}
+		pos = end + 1
 		if slot := l.slot[column]; slot >= 0 {
-			d.EnergyKWh[slot] = v
-		} else if v != 0 {
+			energy[slot] = v
+		} else if v == v && v != 0 {
 			counts[curve.RuleNoSuchHour]++
 		}
 	}
-	if pos <= len(data) {
+	if pos <= size {
 		return fmt.Errorf("has more fields than the %d of the header; drop what follows p%d", p.columns+2, p.columns)
 	}
-	for i, e := range d.EnergyKWh {
-		if e != e {
-			d.Quality[i] = meter.Bad
-		}
-	}
 	return nil
+}
+
+// value reads the field of row that begins at pos and returns where it ends;
+// an empty one is NaN.
+func (p *wideParser) value(row []byte, pos, column int) (v float64, end int, err error) {
+	if pos > len(row) {
+		return 0, 0, fmt.Errorf("has %d fields, the header has %d; give every interval a field, empty where it is missing", column+2, p.columns+2)
+	}
+	field := row[pos:]
+	if n := bytes.IndexByte(field, ','); n >= 0 {
+		field = field[:n]
+	}
+	end = pos + len(field)
+	if len(field) == 0 {
+		return math.NaN(), end, nil
+	}
+	if v, ok := parseNumber(field); ok {
+		return v, end, nil
+	}
+	if bytes.IndexByte(field, '"') >= 0 {
+		return 0, 0, errQuoted
+	}
+	field = bytes.TrimSpace(field)
+	if len(field) == 0 {
+		return math.NaN(), end, nil
+	}
+	v, ok := parseNumber(field)
+	if !ok {
+		return 0, 0, notANumber(column, field)
+	}
+	return v, end, nil
 }

@@ -2,6 +2,7 @@ package textfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -94,36 +95,43 @@ func (b *Blocks) check(data []byte) (Block, error) {
 	if len(block.Data) == 0 {
 		return Block{}, io.EOF
 	}
-	plain, longest, lines := survey(block.Data)
-	if longest > MaxLine || !plain {
+	if !plain(block.Data) || longLine(block.Data) {
 		if err := b.findFault(block); err != nil {
 			return Block{}, err
 		}
 	}
-	b.line += lines
+	b.line += bytes.Count(block.Data, newline)
 	return block, nil
 }
 
-// survey reports whether data is ASCII without NUL, its longest line and how
-// many newlines it has.
-func survey(data []byte) (plain bool, longest, lines int) {
-	plain = !bytes.ContainsFunc(data[:min(len(data), 4)], func(r rune) bool { return r == 0 })
-	var or byte
-	zero := bytes.IndexByte(data, 0) >= 0
-	for rest := data; len(rest) > 0; {
-		end := bytes.IndexByte(rest, '\n')
-		if end < 0 {
-			longest = max(longest, len(rest))
-			break
-		}
-		longest = max(longest, end)
-		lines++
-		rest = rest[end+1:]
+// plain reports whether data is ASCII without zero bytes.
+func plain(data []byte) bool {
+	if bytes.IndexByte(data, 0) >= 0 {
+		return false
+	}
+	var a, b uint64
+	for len(data) >= 16 {
+		a |= binary.NativeEndian.Uint64(data)
+		b |= binary.NativeEndian.Uint64(data[8:])
+		data = data[16:]
 	}
 	for _, c := range data {
-		or |= c
+		a |= uint64(c)
 	}
-	return plain && !zero && or < 0x80, longest, lines
+	const highs = 0x8080808080808080
+	return (a|b)&highs == 0
+}
+
+// longLine reports whether a line of data is longer than MaxLine.
+func longLine(data []byte) bool {
+	for len(data) > MaxLine {
+		end := bytes.LastIndexByte(data[:MaxLine+1], '\n')
+		if end < 0 {
+			return true
+		}
+		data = data[end+1:]
+	}
+	return false
 }
 
 func (b *Blocks) findFault(block Block) error {
