@@ -83,6 +83,12 @@ func NewPlan(ctx context.Context, in Input) (*Plan, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
+	days := int(in.Last-in.First) + 1
+	return newPlan(ctx, in, min(max(shareDays/days, leastPoints), mostPoints))
+}
+
+// newPlan plans parts of about size points and transformers each.
+func newPlan(ctx context.Context, in Input, size int) (*Plan, error) {
 	p := &Plan{First: in.First, Last: in.Last, Prior: in.Prior}
 	for _, e := range byName(in.Evaluators) {
 		d := e.Describe()
@@ -98,7 +104,7 @@ func NewPlan(ctx context.Context, in Input) (*Plan, error) {
 	if err := p.survey(ctx, all, points); err != nil {
 		return nil, err
 	}
-	p.divide(in.Network, points, min(max(shareDays/int(p.Last-p.First+1), leastPoints), mostPoints))
+	p.divide(in.Network, points, size)
 	for i := range p.Shares {
 		if i%64 == 0 && ctx.Err() != nil {
 			return nil, fmt.Errorf("detection was given up: %w", context.Cause(ctx))

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Worker runs parts of whatever plans it is given, as bytes: what a host of a
@@ -19,7 +20,11 @@ type Worker struct {
 	partsIn int // being run
 	idle    *sync.Cond
 	cancel  context.CancelFunc
+	resting *time.Timer
 }
+
+// restAfter is how long the detectors' sessions are kept for the next part.
+const restAfter = 20 * time.Second
 
 // NewWorker returns a worker. input gives the host's input; its span is
 // replaced by the plan's.
@@ -68,6 +73,7 @@ func (w *Worker) acquire(ctx context.Context, plan []byte) (*Runner, error) {
 		}
 		w.runner, w.sum, w.cancel = runner, sum, cancel
 	}
+	w.stayAwake()
 	w.partsIn++
 	return w.runner, nil
 }
@@ -75,13 +81,22 @@ func (w *Worker) acquire(ctx context.Context, plan []byte) (*Runner, error) {
 func (w *Worker) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.partsIn--
+	if w.partsIn--; w.partsIn == 0 {
+		w.resting = time.AfterFunc(restAfter, w.Rest)
+	}
 	w.idle.Broadcast()
 }
 
+func (w *Worker) stayAwake() {
+	if w.resting != nil {
+		w.resting.Stop()
+		w.resting = nil
+	}
+}
+
 // Rest ends the detectors' sessions where no part is being run; the next part
-// opens them again. Call it where no work has come for a while, and before the
-// detectors are used otherwise.
+// opens them again. It comes by itself where no work has come for a while;
+// call it before the detectors are used otherwise.
 func (w *Worker) Rest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,6 +112,7 @@ func (w *Worker) Close() {
 	for w.partsIn > 0 {
 		w.idle.Wait()
 	}
+	w.stayAwake()
 	w.closeLocked()
 }
 
