@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"bytes"
+	"database/sql"
 	"testing"
 	"time"
 
@@ -10,11 +11,14 @@ import (
 )
 
 func TestUsersConform(t *testing.T) {
-	accesstest.Conform(t, func(t *testing.T) access.Store { return open(t).Users() })
+	onBoth(t, func(t *testing.T, empty func(testing.TB) string) {
+		accesstest.Conform(t, func(t *testing.T) access.Store { return openAt(t, empty(t)).Users() })
+	})
 }
 
-func TestSessions(t *testing.T) {
-	db := open(t)
+func TestSessions(t *testing.T) { eachEngine(t, sessions) }
+
+func sessions(t *testing.T, db *DB) {
 	now := time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC)
 	s := db.Sessions(func() time.Time { return now })
 	find := func(token, want string) {
@@ -40,13 +44,20 @@ func TestSessions(t *testing.T) {
 	if err := s.Commit("third", []byte("x"), now.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	var rows int
-	var hashes []byte
-	if err := db.SQL().QueryRowContext(t.Context(), `SELECT count(*), group_concat(token_hash) FROM sessions`).Scan(&rows, &hashes); err != nil || rows != 2 {
-		t.Fatalf("%d sessions are kept, %v; the expired one should be gone", rows, err)
-	}
-	if bytes.Contains(hashes, []byte("token")) {
-		t.Error("a token is stored as it is")
+	kept := 0
+	err := db.read().query(t.Context(), func(rows *sql.Rows) error {
+		kept++
+		var hash []byte
+		if err := rows.Scan(&hash); err != nil {
+			return err
+		}
+		if bytes.Contains(hash, []byte("token")) {
+			t.Error("a token is stored as it is")
+		}
+		return nil
+	}, `SELECT token_hash FROM sessions`)
+	if err != nil || kept != 2 {
+		t.Fatalf("%d sessions are kept, %v; the expired one should be gone", kept, err)
 	}
 	for range 2 { // deleting what is gone is no error
 		if err := s.Delete("token"); err != nil {

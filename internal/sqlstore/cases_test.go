@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,21 +9,17 @@ import (
 )
 
 func TestCasesConform(t *testing.T) {
-	casestest.Conform(t, func(t *testing.T) cases.Store { return open(t).Cases() })
+	onBoth(t, func(t *testing.T, empty func(testing.TB) string) {
+		casestest.Conform(t, func(t *testing.T) cases.Store { return openAt(t, empty(t)).Cases() })
+	})
 }
 
-// Two processes on one file must not give one number twice.
-func TestCasesConformOverTwoConnections(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "grid.db")
-	var stores []*Cases
-	for range 2 {
-		db, err := Open(t.Context(), file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = db.Close() })
-		stores = append(stores, db.Cases())
-	}
+// Two processes on one database must not give one number twice.
+func TestCasesOfTwoProcesses(t *testing.T) { onBoth(t, casesOfTwoProcesses) }
+
+func casesOfTwoProcesses(t *testing.T, empty func(t testing.TB) string) {
+	where := empty(t)
+	stores := []*Cases{openAt(t, where).Cases(), openAt(t, where).Cases()}
 	done := make(chan error, len(stores))
 	for n, s := range stores {
 		go func() {
@@ -50,8 +45,9 @@ func TestCasesConformOverTwoConnections(t *testing.T) {
 	}
 }
 
-func TestCaseEventsCannotBeChanged(t *testing.T) {
-	db := open(t)
+func TestCaseEventsCannotBeChanged(t *testing.T) { eachEngine(t, caseEventsCannotBeChanged) }
+
+func caseEventsCannotBeChanged(t *testing.T, db *DB) {
 	if _, err := db.Cases().Create(t.Context(), 2026, cases.Subject{Kind: cases.UsagePoint, ID: "UP-1"},
 		func(id string) cases.Event { return casestest.Opening(id, "UP-1") }); err != nil {
 		t.Fatal(err)

@@ -8,5 +8,7 @@ import (
 )
 
 func TestCurves(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) curve.WorkStore { return open(t).Curves() })
+	onBoth(t, func(t *testing.T, empty func(testing.TB) string) {
+		storetest.Run(t, func(t *testing.T) curve.WorkStore { return openAt(t, empty(t)).Curves() })
+	})
 }

@@ -1,8 +1,6 @@
 package sqlstore
 
 import (
-	"context"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -11,22 +9,10 @@ import (
 	"github.com/gridwarden/gridwarden/internal/grid"
 )
 
-func open(t testing.TB) *DB {
-	t.Helper()
-	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "data dir", "grid#warden?.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
-}
+func TestResultsReturnTheNewestRun(t *testing.T) { eachEngine(t, resultsReturnTheNewestRun) }
 
-func TestResultsReturnTheNewestRun(t *testing.T) {
-	ctx, results := context.Background(), open(t).Results()
+func resultsReturnTheNewestRun(t *testing.T, db *DB) {
+	ctx, results := t.Context(), db.Results()
 	if got, err := results.LatestResult(ctx); err != nil || got != nil {
 		t.Fatalf("an empty store gave %v, %v", got, err)
 	}
@@ -43,8 +29,10 @@ func TestResultsReturnTheNewestRun(t *testing.T) {
 	}
 }
 
-func TestRegistryRoundTrip(t *testing.T) {
-	ctx, store := context.Background(), open(t).Registry()
+func TestRegistryRoundTrip(t *testing.T) { eachEngine(t, registryRoundTrip) }
+
+func registryRoundTrip(t *testing.T, db *DB) {
+	ctx, store := t.Context(), db.Registry()
 	if n, err := store.LoadNetwork(ctx); err != nil || n != nil {
 		t.Fatalf("an empty store gave %v, %v", n, err)
 	}

@@ -82,7 +82,7 @@ func BenchmarkReads(b *testing.B) {
 	const meters, days = 1040, 60
 	file := filepath.Join(b.TempDir(), "readings.csv")
 	writeDistrict(b, file, meters, days)
-	db := open(b)
+	db := openAt(b, newSQLite(b))
 	if _, err := ingest.Into(b.Context(), ingest.Options{Files: []string{file}}, db.Curves()); err != nil {
 		b.Fatal(err)
 	}
