@@ -3,35 +3,10 @@ package curve
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
-// bitWriter appends bits, highest first, to a byte slice.
-type bitWriter struct {
-	out  []byte
-	acc  uint64
-	have uint
-}
-
-// write appends the low n bits of v, n ≤ 56.
-func (w *bitWriter) write(v uint64, n uint) {
-	w.acc = w.acc<<n | v&(1<<n-1)
-	w.have += n
-	for w.have >= 8 {
-		w.have -= 8
-		w.out = append(w.out, byte(w.acc>>w.have))
-	}
-}
-
-// finish pads the last byte with zeros and returns the bytes.
-func (w *bitWriter) finish() []byte {
-	if w.have > 0 {
-		w.out = append(w.out, byte(w.acc<<(8-w.have)))
-		w.have = 0
-	}
-	return w.out
-}
-
-// bitReader reads what bitWriter wrote; past the end it sets bad.
+// bitReader reads bits, highest first; past the end it sets bad.
 type bitReader struct {
 	in   []byte
 	acc  uint64
@@ -79,16 +54,40 @@ func riceParameter(sum uint64, count int) uint {
 	return min(maxRice, uint(bits.Len64(mean))-1)
 }
 
-func (w *bitWriter) rice(v uint64, k uint) {
-	if q := v >> k; q < longestUnary {
-		w.write(1, uint(q)+1) // q zeros and a one
-		if k > 0 {
-			w.write(v, k)
-		}
-		return
+// appendRice appends numbers, each below 1<<wholeBits, highest bits first, and
+// fills the last byte with zeros.
+func appendRice(dst []byte, numbers []int64, k uint) []byte {
+	const most = (longestUnary+wholeBits)/8 + 1 // bytes that one number takes at most
+	at := len(dst)
+	dst = slices.Grow(dst, most*len(numbers)+8)[:at+most*len(numbers)+8]
+	var acc uint64                  // the lowest bits are still to be written
+	var have uint                   // how many; fewer than 8
+	put := func(v uint64, n uint) { // n ≤ 56
+		acc = acc<<n | v
+		have += n
+		binary.BigEndian.PutUint64(dst[at:], acc<<(64-have))
+		at += int(have >> 3)
+		have &= 7
 	}
-	w.write(0, longestUnary)
-	w.write(v, wholeBits)
+	one, mask := uint64(1)<<k, uint64(1)<<k-1
+	for _, number := range numbers {
+		v := uint64(number) //nolint:gosec // never negative
+		q := uint(v >> k)
+		switch {
+		case q >= longestUnary:
+			put(0, longestUnary)
+			put(v, wholeBits)
+		case q+1+k <= 56: // q zeros, a one and k bits
+			put(one|v&mask, q+1+k)
+		default:
+			put(1, q+1)
+			put(v&mask, k)
+		}
+	}
+	if have > 0 {
+		at++
+	}
+	return dst[:at]
 }
 
 func (r *bitReader) rice(k uint) uint64 {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
@@ -32,20 +32,6 @@ const codecVersion = 1
 // maxIntervals is the most that a day may have: 5 minutes over 26 hours.
 const maxIntervals = 26 * 12
 
-// Kinds of column; from decimalBase on the exponent is added.
-const (
-	columnRaw64 = iota
-	columnRaw32
-	decimalBase
-)
-
-const (
-	maxExponent = 9
-	maxCount    = 1 << 52 // integers beyond are stored raw
-)
-
-var powersOfTen = [maxExponent + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
-
 // ErrCorrupt says that bytes are not a stored curve.
 var ErrCorrupt = errors.New("not a stored curve")
 
@@ -56,132 +42,33 @@ func Encode(dst []byte, d *Day) []byte {
 	dst = binary.AppendUvarint(dst, uint64(d.Interval/time.Second))
 	dst = binary.AppendUvarint(dst, uint64(n))
 	dst = binary.AppendUvarint(dst, zigzag(d.Start.Unix()-int64(d.Date)*86400))
-	dst = appendColumn(dst, n, func(i int) float64 { return d.EnergyKWh[i] }, false)
-	dst = appendRuns(dst, n, func(i int) uint64 { return uint64(d.Quality[i]) })
-	dst = appendRuns(dst, n, func(i int) uint64 {
-		if d.Flags == nil {
-			return 0
-		}
-		return uint64(d.Flags[i])
-	})
-	names := make([]string, 0, len(d.Other))
-	for q := range d.Other {
-		names = append(names, string(q))
+	dst = appendColumn(dst, d.EnergyKWh, false)
+	dst = appendRuns(dst, d.Quality)
+	switch {
+	case d.Flags != nil:
+		dst = appendRuns(dst, d.Flags)
+	case n > 0:
+		dst = binary.AppendUvarint(dst, uint64(n))
+		dst = append(dst, 0)
 	}
-	sort.Strings(names)
+	if len(d.Other) == 0 {
+		return append(dst, 0)
+	}
+	names := make([]meter.Quantity, 0, len(d.Other))
+	for q := range d.Other {
+		names = append(names, q)
+	}
+	slices.Sort(names)
 	dst = binary.AppendUvarint(dst, uint64(len(names)))
+	var wide [maxIntervals]float64
 	for _, name := range names {
-		column := d.Other[meter.Quantity(name)]
 		dst = binary.AppendUvarint(dst, uint64(len(name)))
 		dst = append(dst, name...)
-		dst = appendColumn(dst, n, func(i int) float64 { return float64(column[i]) }, true)
-	}
-	return dst
-}
-
-// appendColumn appends n values; single ones need only come back as float32.
-func appendColumn(dst []byte, n int, at func(int) float64, single bool) []byte {
-	missing := 0
-	exponent := 0
-	for i := range n {
-		v := at(i)
-		if v != v {
-			missing++
-			continue
+		column := wide[:0]
+		for _, v := range d.Other[name] {
+			column = append(column, float64(v))
 		}
-		for exponent <= maxExponent && !isDecimal(v, exponent, single) {
-			exponent++
-		}
-		if exponent > maxExponent {
-			return appendRaw(dst, n, at, single)
-		}
-	}
-	// A later value may need a higher exponent than an earlier one, at which
-	// the earlier one is no longer exact or too large.
-	for i := range n {
-		if v := at(i); v == v && !isDecimal(v, exponent, single) {
-			return appendRaw(dst, n, at, single)
-		}
-	}
-	dst = append(dst, byte(decimalBase+exponent))
-	dst = binary.AppendUvarint(dst, uint64(missing))
-	if missing > 0 {
-		dst = appendRuns(dst, n, func(i int) uint64 {
-			if v := at(i); v != v {
-				return 1
-			}
-			return 0
-		})
-	}
-	return appendDeltas(dst, n, exponent, at)
-}
-
-func isDecimal(v float64, exponent int, single bool) bool {
-	count := math.Round(v * powersOfTen[exponent])
-	if math.Abs(count) >= maxCount {
-		return false
-	}
-	back := count / powersOfTen[exponent]
-	return back == v || single && float32(back) == float32(v)
-}
-
-func appendDeltas(dst []byte, n, exponent int, at func(int) float64) []byte {
-	var sum uint64
-	count, previous, first := 0, int64(0), int64(0)
-	var deltas [maxIntervals]uint64
-	for i := range n {
-		v := at(i)
-		if v != v {
-			continue
-		}
-		whole := int64(math.Round(v * powersOfTen[exponent]))
-		if count == 0 {
-			first = whole
-		} else {
-			deltas[count-1] = zigzag(whole - previous)
-			sum += deltas[count-1]
-		}
-		previous = whole
-		count++
-	}
-	if count == 0 {
-		return dst
-	}
-	dst = binary.AppendUvarint(dst, zigzag(first))
-	k := riceParameter(sum, count-1)
-	dst = append(dst, byte(k))
-	w := bitWriter{out: dst}
-	for _, v := range deltas[:count-1] {
-		w.rice(v, k)
-	}
-	return w.finish()
-}
-
-func appendRaw(dst []byte, n int, at func(int) float64, single bool) []byte {
-	if single {
-		dst = append(dst, columnRaw32)
-		for i := range n {
-			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(at(i))))
-		}
-		return dst
-	}
-	dst = append(dst, columnRaw64)
-	for i := range n {
-		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(at(i)))
-	}
-	return dst
-}
-
-// appendRuns appends n small numbers as (length, value) runs.
-func appendRuns(dst []byte, n int, at func(int) uint64) []byte {
-	for i := 0; i < n; {
-		v, end := at(i), i+1
-		for end < n && at(end) == v {
-			end++
-		}
-		dst = binary.AppendUvarint(dst, uint64(end-i))
-		dst = binary.AppendUvarint(dst, v)
-		i = end
+		dst = appendColumn(dst, column, true)
 	}
 	return dst
 }
@@ -231,75 +118,6 @@ func Decode(d *Day, meterID string, date Date, data []byte) error {
 		return fmt.Errorf("curve of meter %s on %s: %w", meterID, date, ErrCorrupt)
 	}
 	return nil
-}
-
-func (c *cursor) column(n int, set func(int, float64)) {
-	switch kind := c.byte(); {
-	case c.bad:
-	case kind == columnRaw64:
-		for i, raw := 0, c.bytes(uint64(8*n)); i < n && !c.bad; i++ {
-			set(i, math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
-		}
-	case kind == columnRaw32:
-		for i, raw := 0, c.bytes(uint64(4*n)); i < n && !c.bad; i++ {
-			set(i, float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))))
-		}
-	case kind <= decimalBase+maxExponent:
-		c.decimals(n, powersOfTen[kind-decimalBase], set)
-	default:
-		c.bad = true
-	}
-}
-
-func (c *cursor) decimals(n int, divisor float64, set func(int, float64)) {
-	var missing [maxIntervals]bool
-	count := n
-	if holes := c.uvarint(); holes > 0 {
-		c.runs(n, func(i int, v uint64) {
-			if v != 0 {
-				missing[i] = true
-				count--
-			}
-		})
-	}
-	whole, k := int64(0), uint(0)
-	if count > 0 {
-		whole = unzigzag(c.uvarint())
-		k = uint(c.byte())
-	}
-	if c.bad || k > maxRice {
-		c.bad = true
-		return
-	}
-	r := bitReader{in: c.in}
-	first := true
-	for i := range n {
-		if missing[i] {
-			set(i, math.NaN())
-			continue
-		}
-		if !first {
-			whole += unzigzag(r.rice(k))
-		}
-		first = false
-		set(i, float64(whole)/divisor)
-	}
-	c.in = r.in
-	c.bad = c.bad || r.bad
-}
-
-func (c *cursor) runs(n int, set func(int, uint64)) {
-	for i := 0; i < n && !c.bad; {
-		length, v := c.uvarint(), c.uvarint()
-		if length == 0 || length > uint64(n-i) {
-			c.bad = true
-			return
-		}
-		for range length {
-			set(i, v)
-			i++
-		}
-	}
 }
 
 // FeatureBytes is the size of stored features.

@@ -84,7 +84,7 @@ func (m *Memory) PutDays(ctx context.Context, days []Day, features []Features) e
 }
 
 func stored(d *Day, f *Features) memoryDay {
-	return memoryDay{d.Date, d.Open, 1, time.Now().UTC(), d.Origin, *f, Encode(nil, d)}
+	return memoryDay{d.Date, d.Open, 1, time.Now().UTC(), d.Origin, *f, bytes.Clone(Encode(nil, d))}
 }
 
 func checkPut(ctx context.Context, days []Day, features []Features) error {

@@ -8,5 +8,5 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	storetest.Run(t, func(*testing.T) curve.KeepingStore { return curve.NewMemory() })
+	storetest.Run(t, func(*testing.T) curve.WorkStore { return curve.NewMemory() })
 }

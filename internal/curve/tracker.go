@@ -2,6 +2,8 @@ package curve
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -9,206 +11,180 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// tracker follows one meter. Register, power and the other quantities advance
-// through the intervals independently, each when a reading of its own comes.
+// tracker follows one meter.
 type tracker struct {
-	id string
-	trackerState
-	days []*runningDay // today, and yesterday until it closes
+	id       string
+	days     []*workDay // in work, in order of date
+	archived []Date     // closed days whose working sets the store keeps, for readings that come late
+
+	stored uint64 // hash of the stored state
+	queued bool   // is in Accumulator.changed
 }
 
-// trackerState is what survives a restart, apart from the days themselves.
-type trackerState struct {
-	Register *point                  `json:"register,omitempty"`
-	Boundary *boundary               `json:"boundary,omitempty"` // the register at the start of the current interval
-	Power    *point                  `json:"power,omitempty"`
-	Integral integral                `json:"integral"`
-	Means    map[meter.Quantity]mean `json:"means,omitempty"`
-}
-
-// point is a reading.
-type point struct {
-	T time.Time `json:"t"`
-	V float64   `json:"v"`
-	U bool      `json:"u,omitempty"` // uncertain
-}
-
-// boundary is the register at the moment between two intervals.
-type boundary struct {
-	T     time.Time     `json:"t"`
-	V     float64       `json:"v"`
-	Loose time.Duration `json:"loose,omitempty"` // between the readings it was interpolated from; 0 where read
-	U     bool          `json:"u,omitempty"`     // from an uncertain reading
-	Roll  bool          `json:"roll,omitempty"`  // the register rolled over since
-}
-
-// integral is power integrated since the start of an interval.
-type integral struct {
-	Slot    time.Time     `json:"slot"`
-	KWh     float64       `json:"kwh"`
-	Covered time.Duration `json:"covered"`
-	U       bool          `json:"u,omitempty"`
-}
-
-// mean gathers one quantity over an interval.
-type mean struct {
-	Slot  time.Time `json:"slot"`
-	Last  time.Time `json:"last"`
-	Sum   float64   `json:"sum"`
-	Count int       `json:"count"`
-}
-
-// runningDay is a day that is not closed.
-type runningDay struct {
-	day        *Day
-	start, end time.Time
-	imported   bool // held closed by the store: left alone
-	dirty      bool // changed since it was saved
-
-	opened, closed *boundary // the register at the day's two ends, nil where not known
-}
-
-func newRunningDay(id string, date Date, start, end time.Time, interval time.Duration) *Day {
-	n := int((end.Sub(start) + interval - 1) / interval)
-	d := &Day{MeterID: id, Date: date, Start: start.UTC(), Interval: interval, Open: true,
-		EnergyKWh: make([]float64, n), Quality: make([]meter.Quality, n)}
-	for i := range d.EnergyKWh {
-		d.EnergyKWh[i] = math.NaN()
+// take takes one reading in.
+func (t *tracker) take(ctx context.Context, a *Accumulator, r *meter.Reading, code int, now time.Time) error {
+	ms := r.EventTime.UnixMilli()
+	d, err := t.dayAt(ctx, a, ms, now)
+	if err != nil {
+		return err
 	}
-	return d
-}
-
-// means are the quantities kept as interval means, with the decimals kept.
-func decimalsOf(q meter.Quantity) (decimals int, kept bool) {
-	switch q {
-	case meter.VoltageA, meter.VoltageB, meter.VoltageC, meter.THDCurrent:
-		return 1, true
-	case meter.CurrentA, meter.CurrentB, meter.CurrentC, meter.CurrentN:
-		return 2, true
-	case meter.PowerFactor, meter.ReactivePower:
-		return 3, true
+	if d.skipped {
+		a.ignored.WithLabelValues("closed").Inc()
+		return nil
 	}
-	return 0, false
-}
-
-func tracked(q meter.Quantity) bool {
-	_, kept := decimalsOf(q)
-	return kept || q == meter.ActiveEnergyImport || q == meter.ActivePower
-}
-
-// energyDecimals is the resolution of accumulated energies, 0.1 Wh: finer than
-// registers and coarse enough to store well.
-const energyDecimals = 4
-
-func round(v float64, decimals int) float64 {
-	return math.Round(v*powersOfTen[decimals]) / powersOfTen[decimals]
-}
-
-// newest returns when the last reading was.
-func (t *tracker) newest() time.Time {
-	var newest time.Time
-	for _, p := range []*point{t.Register, t.Power} {
-		if p != nil && p.T.After(newest) {
-			newest = p.T
-		}
-	}
-	for _, m := range t.Means {
-		if m.Last.After(newest) {
-			newest = m.Last
-		}
-	}
-	return newest
-}
-
-// take takes one reading; taken is false where it is not newer than the last
-// of its quantity.
-func (t *tracker) take(ctx context.Context, a *Accumulator, r *meter.Reading) (taken bool, err error) {
-	if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) {
-		return true, nil
-	}
-	now := point{T: r.EventTime.UTC(), V: r.Value, U: r.Quality != meter.Good}
+	p := point{v: r.Value, at: d.at(ms), u: r.Quality != meter.Good}
+	var changed, earliest, latest bool
 	switch r.Quantity {
 	case meter.ActiveEnergyImport:
-		return t.takeRegister(ctx, a, now)
+		changed, earliest, latest = d.addRegister(p)
 	case meter.ActivePower:
-		return t.takePower(ctx, a, now)
+		changed, earliest, latest = d.addPower(sampleOf(p))
+	default:
+		p.u = false
+		p.v = round(p.v, kept[code].decimals)
+		changed = d.addMean(code, sampleOf(p))
 	}
-	return t.takeMean(ctx, a, r.Quantity, now)
+	if !changed {
+		return nil
+	}
+	d.touched = true
+	if over := d.over(a); !now.Before(over) {
+		if d.overTo = now; d.overFrom.IsZero() {
+			d.overFrom = now
+		}
+		if d.dirty = true; d.closed || r.ReceiveTime.IsZero() || r.ReceiveTime.After(over) {
+			d.late(ms)
+		}
+	}
+	a.queue(t)
+	if earliest && ms-d.start <= edge.Milliseconds() {
+		if err := t.join(ctx, a, d, d.date-1, now); err != nil {
+			return err
+		}
+	}
+	if latest && d.end-ms <= edge.Milliseconds() {
+		return t.join(ctx, a, d, d.date+1, now)
+	}
+	return nil
 }
 
-// slotStart returns the start of the interval that holds the moment, in the
-// day d.
-func (d *runningDay) slotStart(moment time.Time) time.Time {
-	return d.start.Add(moment.Sub(d.start) / d.day.Interval * d.day.Interval)
+// over is when the day closes.
+func (d *workDay) over(a *Accumulator) time.Time { return time.UnixMilli(d.end).Add(a.cfg.Grace) }
+
+// join tells a neighbouring day, where there is one, about d.
+func (t *tracker) join(ctx context.Context, a *Accumulator, d *workDay, date Date, now time.Time) error {
+	other, err := t.neighbour(ctx, a, date)
+	if err != nil || other == nil {
+		return err
+	}
+	if date > d.date {
+		other.follow(d, nil)
+	} else {
+		other.follow(nil, d)
+	}
+	if other.touched && !now.Before(other.over(a)) {
+		if other.overTo = now; other.overFrom.IsZero() {
+			other.overFrom = now
+		}
+	}
+	return nil
 }
 
-// next returns the end of the interval that starts at start.
-func (d *runningDay) next(start time.Time) time.Time {
-	if end := start.Add(d.day.Interval); end.Before(d.end) {
-		return end
+// neighbour returns the working set of a date, nil where there is none.
+func (t *tracker) neighbour(ctx context.Context, a *Accumulator, date Date) (*workDay, error) {
+	for _, d := range t.days {
+		if d.date == date {
+			if d.skipped {
+				return nil, nil
+			}
+			return d, nil
+		}
 	}
-	return d.end
+	if !slices.Contains(t.archived, date) {
+		return nil, nil
+	}
+	d, err := t.reload(ctx, a, date)
+	if err != nil || d.skipped {
+		return nil, err
+	}
+	return d, nil
 }
 
-// set puts an interval into the day unless the day was imported.
-func (d *runningDay) set(start time.Time, kwh float64, q meter.Quality, f meter.Flags) {
-	i := int(start.Sub(d.start) / d.day.Interval)
-	if d.imported || i < 0 || i >= len(d.day.EnergyKWh) {
-		return
+// dayAt returns the working set of the day that holds the moment.
+func (t *tracker) dayAt(ctx context.Context, a *Accumulator, ms int64, now time.Time) (*workDay, error) {
+	for _, d := range slices.Backward(t.days) {
+		if d.holds(ms) {
+			return d, nil
+		}
 	}
-	d.day.EnergyKWh[i], d.day.Quality[i] = round(kwh, energyDecimals), q
-	if d.day.Flags != nil {
-		d.day.Flags[i] = 0
+	date, start, end := a.bounds(ms)
+	if slices.Contains(t.archived, date) {
+		return t.reload(ctx, a, date)
 	}
-	if f != 0 {
-		d.day.Flag(i, f)
-	}
-	d.dirty = true
-}
-
-// takeMean gathers a quantity and writes its mean when the interval is over.
-func (t *tracker) takeMean(ctx context.Context, a *Accumulator, q meter.Quantity, now point) (bool, error) {
-	m, begun := t.Means[q]
-	if begun && !now.T.After(m.Last) {
-		return false, nil
-	}
-	day, err := a.dayOf(ctx, t, now.T)
-	if err != nil {
-		return false, err
-	}
-	slot := day.slotStart(now.T)
-	if begun && !m.Slot.Equal(slot) {
-		before, err := a.dayOf(ctx, t, m.Slot)
+	d := newWorkDay(date, start, end, a.cfg.Interval)
+	if !now.Before(d.over(a)) {
+		stored, err := a.cfg.Store.Days(ctx, t.id, date, date)
 		if err != nil {
-			return false, err
+			return nil, fmt.Errorf("meter %s: %w", t.id, err)
 		}
-		before.setMean(q, m)
+		// What is closed already without a working set of ours is an import,
+		// or so old that its readings are no longer known.
+		d.skipped = len(stored) > 0 && !stored[0].Open
 	}
-	if !begun || !m.Slot.Equal(slot) {
-		m = mean{Slot: slot}
+	t.insert(a, d)
+	if d.skipped {
+		return d, nil
 	}
-	m.Sum, m.Last, m.Count = m.Sum+now.V, now.T, m.Count+1
-	if t.Means == nil {
-		t.Means = make(map[meter.Quantity]mean)
+	for _, date := range []Date{d.date - 1, d.date + 1} {
+		other, err := t.neighbour(ctx, a, date)
+		if err != nil {
+			return nil, err
+		}
+		if other != nil && date < d.date {
+			d.follow(other, nil)
+		} else if other != nil {
+			d.follow(nil, other)
+		}
 	}
-	t.Means[q] = m
-	return true, nil
+	return d, nil
 }
 
-func (d *runningDay) setMean(q meter.Quantity, m mean) {
-	i := int(m.Slot.Sub(d.start) / d.day.Interval)
-	if d.imported || i < 0 || i >= len(d.day.EnergyKWh) || m.Count == 0 {
-		return
+// insert puts a day into the list. The days in work do not overlap: where the
+// site's zone has changed, the new day begins where the old one ended.
+func (t *tracker) insert(a *Accumulator, d *workDay) {
+	at, _ := slices.BinarySearchFunc(t.days, d.start, func(o *workDay, start int64) int { return int(o.start - start) })
+	t.days = slices.Insert(t.days, at, d)
+	if over := d.over(a); over.Before(a.nextClose) {
+		a.nextClose = over
 	}
-	column := d.day.Other[q]
-	if column == nil {
-		column = slices.Repeat([]float32{float32(math.NaN())}, len(d.day.EnergyKWh))
-		if d.day.Other == nil {
-			d.day.Other = make(map[meter.Quantity][]float32)
-		}
-		d.day.Other[q] = column
+	a.queue(t)
+}
+
+// reload brings the working set of a closed day back.
+func (t *tracker) reload(ctx context.Context, a *Accumulator, date Date) (*workDay, error) {
+	data, err := a.cfg.Store.DayState(ctx, t.id, date)
+	if err != nil {
+		return nil, fmt.Errorf("meter %s on %s: %w", t.id, date, err)
 	}
-	decimals, _ := decimalsOf(q)
-	column[i] = float32(round(m.Sum/float64(m.Count), decimals))
-	d.dirty = true
+	d, err := decodeWork(data)
+	if err != nil || d.date != date {
+		a.damaged("meter "+t.id+" on "+date.String(), errors.Join(err, ErrState))
+		start, end := date.Start(a.cfg.Location), (date + 1).Start(a.cfg.Location)
+		d = newWorkDay(date, start, end, a.cfg.Interval)
+		d.skipped = true
+	}
+	t.insert(a, d)
+	return d, nil
+}
+
+// usable reports whether a reading can be part of a curve.
+func usable(r *meter.Reading) (code int, ok bool) {
+	if r.MeterID == "" || r.Quality == meter.Bad || !(math.Abs(r.Value) <= math.MaxFloat32) {
+		return 0, false
+	}
+	if r.Quantity == meter.ActiveEnergyImport || r.Quantity == meter.ActivePower {
+		return -1, true
+	}
+	code = codeOf(r.Quantity)
+	return code, code >= 0
 }

@@ -28,13 +28,15 @@ const (
 	RuleNoSuchHour              // a value for an hour that the day does not have
 	RuleReportedBad             // marked bad by the head-end
 	RuleEstimated               // filled by estimation
+	RuleReset                   // the register was reset or its meter exchanged
+	RuleRollover                // the register began anew at its maximum
 	ruleCount
 )
 
 // String returns the rule's name as reports show it.
 func (r Rule) String() string {
 	return [...]string{"negative", "range", "spike", "gap", "duplicate", "frozen", "sum_check",
-		"no_such_hour", "reported_bad", "estimated"}[r]
+		"no_such_hour", "reported_bad", "estimated", "reset", "rollover"}[r]
 }
 
 // Counts says how many intervals each rule met.
@@ -72,6 +74,11 @@ func (c *Counts) String() string {
 type Limits struct {
 	ContractedKVA float64 // of the customer; a transformer's own meter has its rating
 	RatedKVA      float64 // of the transformer that feeds the point
+
+	// Factor is that by which the meter's own counts become primary values.
+	// Readings are primary already; where the factor changes between two
+	// readings of a register, their difference is no energy.
+	Factor float64
 }
 
 // What a supply can carry at most, generously: abnormal use must never be
@@ -112,7 +119,7 @@ func LimitsOf(n *grid.Network, meterID string, t time.Time) Limits {
 	if u == nil {
 		return Limits{}
 	}
-	var l Limits
+	l := Limits{Factor: u.Factor()}
 	if c := n.Customer(u.CustomerID); c != nil {
 		l.ContractedKVA = c.ContractedKVA
 	}
