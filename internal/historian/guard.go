@@ -2,6 +2,7 @@ package historian
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
@@ -34,38 +36,55 @@ const (
 // The client reads every answer to its end, however long that is, and keeps
 // the text of every error; it compresses at half the speed of level 1.
 type guard struct {
-	next   http.RoundTripper
-	gzip   bool
-	token  string
-	engine func() Engine
-	pool   sync.Pool // of *gzip.Writer
+	next    http.RoundTripper
+	gzip    bool
+	token   string
+	timeout time.Duration // of what is neither a write nor a query, to its end
+	engine  func() Engine
+	pool    sync.Pool // of *gzip.Writer
 }
 
 // RoundTrip implements http.RoundTripper.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	out := req.Clone(req.Context())
+	for _, path := range []string{writePath, queryPath, exportPath} {
+		if strings.HasSuffix(req.URL.Path, path) { // who sends them limits their time
+			return g.roundTrip(req.Clone(req.Context()), path, func() {})
+		}
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), g.timeout)
+	resp, err := g.roundTrip(req.Clone(ctx), "", cancel)
+	if err != nil {
+		cancel()
+	}
+	return resp, err
+}
+
+// roundTrip sends a request that is its own; done is called at the end of the
+// answer, where there is one.
+func (g *guard) roundTrip(req *http.Request, path string, done func()) (*http.Response, error) {
 	// The transport asks for gzip itself and unpacks it, so that the bounds
 	// are about what is unpacked.
-	out.Header.Del("Accept-Encoding")
+	req.Header.Del("Accept-Encoding")
 	if g.engine() == VictoriaMetrics {
-		g.promAuth(out)
+		g.promAuth(req)
 	}
-	if g.gzip && out.Body != nil && strings.HasSuffix(out.URL.Path, writePath) {
-		if err := g.compress(out); err != nil {
+	if g.gzip && path == writePath && req.Body != nil {
+		if err := g.compress(req); err != nil {
 			return nil, err
 		}
 	}
-	resp, err := g.next.RoundTrip(out)
+	resp, err := g.next.RoundTrip(req)
 	if err != nil {
 		return nil, g.hide(err)
 	}
 	switch {
 	case resp.StatusCode >= http.StatusMultipleChoices:
-		return g.trouble(resp), nil
-	case strings.HasSuffix(out.URL.Path, queryPath):
+		g.trouble(resp)
+		done()
+	case path == queryPath:
 		resp.Body = &rowLimit{body: resp.Body}
-	case !strings.HasSuffix(out.URL.Path, exportPath): // its reader has a limit of its own
-		resp.Body = &sizeLimit{ReadCloser: resp.Body, left: maxDocument}
+	case path != exportPath: // its reader has a limit of its own
+		resp.Body = &sizeLimit{ReadCloser: resp.Body, left: maxDocument, done: done}
 	}
 	return resp, nil
 }
@@ -109,7 +128,7 @@ func (g *guard) compress(req *http.Request) error {
 
 // trouble replaces the body of an answer that is an error by what can be used
 // of it, in the form that the client understands.
-func (g *guard) trouble(resp *http.Response) *http.Response {
+func (g *guard) trouble(resp *http.Response) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxTrouble))
 	_ = resp.Body.Close() // what more it has to say is not wanted
 	said := said{Code: resp.Status}
@@ -125,7 +144,7 @@ func (g *guard) trouble(resp *http.Response) *http.Response {
 			said.Message = full.Error
 		}
 		if full.Code != "" {
-			said.Code = clip(full.Code, 100)
+			said.Code = clip(g.scrub(full.Code), 100)
 		}
 	case len(text) > 0:
 		said.Message = string(text)
@@ -149,7 +168,6 @@ func (g *guard) trouble(resp *http.Response) *http.Response {
 	resp.Header.Set("Content-Type", "application/json")
 	resp.Header.Del("Content-Length")
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return resp
 }
 
 // said is an error as the client reads it.
@@ -219,6 +237,13 @@ var (
 type sizeLimit struct {
 	io.ReadCloser
 	left int
+	done func()
+}
+
+// Close implements io.Closer.
+func (l *sizeLimit) Close() error {
+	defer l.done()
+	return l.ReadCloser.Close() //nolint:wrapcheck // a closer's error is passed on as it is
 }
 
 // Read implements io.Reader.

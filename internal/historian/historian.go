@@ -133,17 +133,18 @@ type Historian struct {
 // Open prepares the client; it does not connect. Close must be called.
 func Open(cfg Config) (*Historian, error) {
 	cfg = cfg.withDefaults()
-	for name, address := range map[string]string{"historian.url": cfg.URL, "historian.query_url": cfg.queryURL()} {
-		if err := checkURL(name, address); err != nil {
-			return nil, err
-		}
+	if err := checkURL("historian.url", cfg.URL); err != nil {
+		return nil, err
+	}
+	if err := checkURL("historian.query_url", cfg.queryURL()); err != nil {
+		return nil, err
 	}
 	h := &Historian{cfg: cfg, log: cfg.Logger, clues: newPatterns()}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = maxHeader
 	transport.MaxIdleConnsPerHost = cfg.Writers + 2
 	h.http = &http.Client{ // writes are limited by post, queries by Patience and their callers
-		Transport: &guard{next: transport, gzip: cfg.GZip, token: cfg.Token, engine: h.known},
+		Transport: &guard{next: transport, gzip: cfg.GZip, token: cfg.Token, timeout: cfg.Timeout, engine: h.known},
 		// A redirected write is a mistake in the address, and would carry the
 		// token elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

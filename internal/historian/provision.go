@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/influxdata/influxdb-client-go/v2/api"
 	"github.com/influxdata/influxdb-client-go/v2/domain"
 )
 
@@ -93,14 +92,9 @@ type provisioner struct {
 
 func (p *provisioner) run(ctx context.Context) error {
 	cfg := p.h.cfg
-	org, err := p.h.client.OrganizationsAPI().FindOrganizationByName(ctx, cfg.Org)
-	if err != nil {
+	if err := p.findOrg(ctx); err != nil {
 		return fmt.Errorf("organisation %q: %w; create it (influx org create), or correct historian.org", cfg.Org, err)
 	}
-	if org.Id == nil || org.Name != cfg.Org {
-		return fmt.Errorf("organisation %q is not in the answer; is this InfluxDB 2?", cfg.Org)
-	}
-	p.orgID = *org.Id
 	buckets, err := p.buckets(ctx)
 	if err != nil {
 		return fmt.Errorf("list buckets: %w", err)
@@ -124,6 +118,25 @@ func (p *provisioner) run(ctx context.Context) error {
 	return nil
 }
 
+// The client's OrganizationsAPI, BucketsAPI and TasksAPI follow pointers that
+// an answer may lack; what they are made of does not.
+
+func (p *provisioner) findOrg(ctx context.Context) error {
+	found, err := p.h.client.APIClient().GetOrgs(ctx, &domain.GetOrgsParams{Org: &p.h.cfg.Org})
+	if err != nil {
+		return err //nolint:wrapcheck // run wraps it
+	}
+	if found != nil && found.Orgs != nil {
+		for _, org := range *found.Orgs {
+			if org.Name == p.h.cfg.Org && org.Id != nil {
+				p.orgID = *org.Id
+				return nil
+			}
+		}
+	}
+	return errors.New("it is not in the answer")
+}
+
 func (p *provisioner) did(kind, name, outcome, detail string) {
 	p.out.Settings = append(p.out.Settings, Setting{kind, name, outcome, detail})
 }
@@ -132,13 +145,14 @@ func (p *provisioner) did(kind, name, outcome, detail string) {
 func (p *provisioner) buckets(ctx context.Context) (map[string]domain.Bucket, error) {
 	all := make(map[string]domain.Bucket)
 	for range maxPages {
-		page, err := p.h.client.BucketsAPI().FindBucketsByOrgID(ctx, p.orgID, api.PagingWithLimit(pageSize), api.PagingWithOffset(len(all)))
+		limit, offset := domain.Limit(pageSize), domain.Offset(len(all))
+		page, err := p.h.client.APIClient().GetBuckets(ctx, &domain.GetBucketsParams{OrgID: &p.orgID, Limit: &limit, Offset: &offset})
 		if err != nil {
 			return nil, err //nolint:wrapcheck // run wraps it
 		}
 		before := len(all)
-		if page != nil {
-			for _, b := range *page {
+		if page != nil && page.Buckets != nil {
+			for _, b := range *page.Buckets {
 				if b.Id != nil {
 					all[b.Name] = b
 				}
@@ -156,10 +170,12 @@ func (p *provisioner) bucket(ctx context.Context, known map[string]domain.Bucket
 	if retention != nil {
 		wanted = *retention
 	}
-	rules := domain.RetentionRules{{EverySeconds: int64(wanted / time.Second)}}
+	every := int64(wanted / time.Second)
 	b, exists := known[name]
 	if !exists {
-		_, err := p.h.client.BucketsAPI().CreateBucket(ctx, &domain.Bucket{OrgID: &p.orgID, Name: name, Description: &about, RetentionRules: rules})
+		_, err := p.h.client.APIClient().PostBuckets(ctx, &domain.PostBucketsAllParams{Body: domain.PostBucketsJSONRequestBody{
+			OrgID: p.orgID, Name: name, Description: &about, RetentionRules: &domain.RetentionRules{{EverySeconds: every}},
+		}})
 		if err != nil {
 			return fmt.Errorf("create bucket %q: %w", name, err)
 		}
@@ -177,8 +193,10 @@ func (p *provisioner) bucket(ctx context.Context, known map[string]domain.Bucket
 	if shorter := wanted > 0 && (has == 0 || wanted < has); shorter && !p.plan.Shorten {
 		return fmt.Errorf("bucket %q is %s; to be %s deletes what is older: allow it with --shorten, or leave the retention out", name, kept(has), kept(wanted))
 	}
-	b.RetentionRules = rules
-	if _, err := p.h.client.BucketsAPI().UpdateBucket(ctx, &b); err != nil {
+	_, err := p.h.client.APIClient().PatchBucketsID(ctx, &domain.PatchBucketsIDAllParams{BucketID: *b.Id, Body: domain.PatchBucketsIDJSONRequestBody{
+		RetentionRules: &domain.PatchRetentionRules{{EverySeconds: every}},
+	}})
+	if err != nil {
 		return fmt.Errorf("change bucket %q: %w", name, err)
 	}
 	p.did("bucket", name, Updated, fmt.Sprintf("%s, was %s", kept(wanted), kept(has)))
@@ -199,7 +217,6 @@ func (p *provisioner) tasks(ctx context.Context) (map[string]domain.Task, error)
 	limit := pageSize
 	params := domain.GetTasksParams{OrgID: &p.orgID, Limit: &limit}
 	for range maxPages {
-		// TasksAPI would follow a pointer that an answer may lack.
 		page, err := p.h.client.APIClient().GetTasks(ctx, &params)
 		if err != nil {
 			return nil, err //nolint:wrapcheck // run wraps it

@@ -14,6 +14,7 @@ type line struct {
 
 // text is what a batch of readings looks like in the line protocol.
 type text struct {
+	form  form
 	buf   []byte
 	lines []line
 
@@ -37,6 +38,7 @@ const bytesPerReading = 40
 
 // render turns readings into lines. It uses t's buffers.
 func (f form) render(t *text, readings []meter.Reading) {
+	t.form = f
 	t.buf = slices.Grow(t.buf[:0], bytesPerReading*len(readings))
 	t.lines, t.unfit, t.reason = t.lines[:0], nil, nil
 	for i := 0; i < len(readings); {

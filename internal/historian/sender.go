@@ -103,7 +103,7 @@ func (s *sender) split(ctx context.Context, t *text, lines []line, reason error)
 	if judge(reason) == refused {
 		c = s.h.clues.look(reason.Error())
 	}
-	if c.field == fieldReceived && s.form.received {
+	if c.field == fieldReceived && t.form.received {
 		s.h.leaveOutReceived(reason)
 		s.form.received = false
 		return s.send(ctx, readingsOf(lines))
