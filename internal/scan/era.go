@@ -30,41 +30,24 @@ type era struct {
 }
 
 // eras returns the eras of the stored days, latest first.
-func eras(ctx context.Context, store curve.Store) ([]era, error) {
-	first, last, ok, err := store.Span(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("span of the readings: %w", err)
-	}
-	if !ok {
+func eras(s *store) ([]era, error) {
+	if s.days == 0 {
 		return nil, ErrNoDays
 	}
-	ends := make(map[string]curve.Date)
-	err = store.Features(ctx, first, last, func(meterID string, date curve.Date, _ *curve.Features) error {
-		if end, seen := ends[meterID]; !seen || date > end {
-			ends[meterID] = date
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("span of the readings: %w", err)
-	}
-	meters := make([]string, 0, len(ends))
-	for id := range ends {
-		meters = append(meters, id)
-	}
-	slices.SortFunc(meters, func(a, b string) int { return cmp.Or(cmp.Compare(ends[b], ends[a]), cmp.Compare(a, b)) })
+	meters := slices.Clone(s.meters)
+	slices.SortFunc(meters, func(a, b shelf) int { return cmp.Or(cmp.Compare(b.end, a.end), cmp.Compare(a.id, b.id)) })
 	var out []era
-	for _, id := range meters {
-		end := ends[id]
+	for _, m := range meters {
+		end := m.end
 		if n := len(out); n == 0 || n < mostEras && out[n-1].first-end > eraGap {
 			out = append(out, era{last: end, meters: make(map[string]bool)})
 		}
 		e := &out[len(out)-1]
 		e.first = end // the earliest end so far; the span is set below
-		e.meters[id] = true
+		e.meters[m.id] = true
 	}
 	for i := range out {
-		out[i].first = max(first, out[i].last-MaxDays+1)
+		out[i].first = max(s.first, out[i].last-MaxDays+1)
 	}
 	return out, nil
 }

@@ -48,21 +48,47 @@ type Outcome struct {
 // ErrNoDays is returned where the files hold no meter-day of the span.
 var ErrNoDays = errors.New("the readings hold no day to judge; check --until, and that the files have data rows")
 
-// Run reads the export and judges it.
-func Run(ctx context.Context, o Options) (*Outcome, error) {
-	store := curve.NewMemory()
-	report, err := ingest.Into(ctx, ingest.Options{
+// Days are the meter-days of an export, validated, with their features.
+type Days struct {
+	Report *ingest.Report
+	// Took is how long reading, validating and computing features took.
+	Took  time.Duration
+	store *store
+}
+
+// Read reads the export.
+func Read(ctx context.Context, o Options) (*Days, error) {
+	began := time.Now()
+	d := &Days{store: newStore()}
+	var err error
+	d.Report, err = ingest.Into(ctx, ingest.Options{
 		Files: o.Readings, Location: o.Location, Until: o.Until, Network: o.Network, Progress: o.Reading,
-	}, store)
+		SinkRollsBack: true, // where it fails, the store is not used
+	}, d.store)
 	if err != nil {
 		return nil, fmt.Errorf("readings:\n%w", err)
 	}
-	list, err := eras(ctx, store)
+	d.Took = time.Since(began)
+	return d, nil
+}
+
+// Run reads the export and judges it.
+func Run(ctx context.Context, o Options) (*Outcome, error) {
+	days, err := Read(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return Judge(ctx, o, days)
+}
+
+// Judge judges an export that was read.
+func Judge(ctx context.Context, o Options, days *Days) (*Outcome, error) {
+	list, err := eras(days.store)
 	if err != nil {
 		return nil, err
 	}
 	result, err := judge(ctx, detect.Input{
-		Network: o.Network, Curves: store, Location: o.Location, Uses: o.Uses, Tariffs: o.Tariffs,
+		Network: o.Network, Curves: days.store, Location: o.Location, Uses: o.Uses, Tariffs: o.Tariffs,
 		Prior: o.Prior, Evaluators: o.Evaluators, Progress: o.Detecting, Now: o.Now,
 	}, list)
 	if err != nil {
@@ -79,7 +105,7 @@ func Run(ctx context.Context, o Options) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Import: report, Result: result, Open: open}, nil
+	return &Outcome{Import: days.Report, Result: result, Open: open}, nil
 }
 
 // OpenMeasures names the measures that are open today for every usage point

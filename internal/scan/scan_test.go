@@ -107,7 +107,7 @@ func TestWriteNamesTheFolderThatCannotBe(t *testing.T) {
 }
 
 // fill stores days of a flat kilowatt for a meter.
-func fill(t *testing.T, store curve.Store, meterID string, first, last curve.Date) {
+func fill(t *testing.T, store *store, meterID string, first, last curve.Date) {
 	t.Helper()
 	for date := first; date <= last; date++ {
 		day := curve.Day{MeterID: meterID, Date: date, Start: date.Start(time.UTC), Interval: time.Hour}
@@ -122,11 +122,11 @@ func fill(t *testing.T, store curve.Store, meterID string, first, last curve.Dat
 }
 
 func TestErasSplitArchivesOfDifferentYears(t *testing.T) {
-	store := curve.NewMemory()
+	store := newStore()
 	fill(t, store, "old", 14000, 14060)
 	fill(t, store, "old-removed", 14000, 14040) // ends within a month of the others
 	fill(t, store, "new", 19000, 19500)
-	list, err := eras(t.Context(), store)
+	list, err := eras(store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestErasSplitArchivesOfDifferentYears(t *testing.T) {
 	if e := list[1]; e.last != 14060 || e.first != 14000 || len(e.meters) != 2 {
 		t.Errorf("earlier era %+v", e)
 	}
-	if _, err := eras(t.Context(), curve.NewMemory()); err == nil {
+	if _, err := eras(newStore()); err == nil {
 		t.Error("no days gave no error")
 	}
 }

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"strconv"
-	"time"
 
-	"github.com/gridwarden/gridwarden/internal/curve"
-	"github.com/gridwarden/gridwarden/internal/ingest"
+	"github.com/gridwarden/gridwarden/internal/scan"
 )
 
 // What the reading of a scan may take.
@@ -43,17 +40,14 @@ func scanRun(ctx context.Context, r *Report) error {
 }
 
 func scanRead(ctx context.Context, r *Report, args []string) error {
-	debug.SetGCPercent(35)
-	began := time.Now()
-	report, err := ingest.Into(ctx, ingest.Options{Files: args[:1]}, curve.NewMemory())
+	days, err := scan.Read(ctx, scan.Options{Readings: args[:1]})
 	if err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
-	took := time.Since(began).Seconds()
-	if want := args[1]; strconv.Itoa(report.Days) != want {
-		return fmt.Errorf("%d meter-days were read, the file has %s", report.Days, want)
+	if want := args[1]; strconv.Itoa(days.Report.Days) != want {
+		return fmt.Errorf("%d meter-days were read, the file has %s", days.Report.Days, want)
 	}
-	r.Measure("read, validate, features", took, "s")
-	r.Measure("meter-days", float64(report.Days)/took, "1/s")
+	r.Measure("read, validate, features", days.Took.Seconds(), "s")
+	r.Measure("meter-days", float64(days.Report.Days)/days.Took.Seconds(), "1/s")
 	return nil
 }
