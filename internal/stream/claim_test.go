@@ -382,7 +382,7 @@ func readUntil(t *testing.T, s *Stream, r Reader, fn func([]meter.Reading, uint6
 	defer cancel()
 	return s.ReadReadings(ctx, r, func(_ context.Context, rs []meter.Reading, last uint64) error {
 		err := fn(rs, last)
-		if last >= end {
+		if err == nil && last >= end {
 			cancel()
 		}
 		return err
