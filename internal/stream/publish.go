@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
@@ -89,13 +90,15 @@ func (s *Stream) place() string {
 	return s.cfg.Dir
 }
 
-// message wraps data. Its id is the hash of the content: the same batch sent
+// message wraps data. Its id is the hash of subject and content: the same batch sent
 // again is the same message, whoever repeats it.
 func message(subject string, data []byte) *nats.Msg {
 	m := nats.NewMsg(subject)
 	m.Data = data
-	sum := sha256.Sum256(data)
-	m.Header.Set(jetstream.MsgIDHeader, hex.EncodeToString(sum[:16]))
+	sum := sha256.New()
+	_, _ = io.WriteString(sum, subject) // two leaves may say the same
+	_, _ = sum.Write(data)
+	m.Header.Set(jetstream.MsgIDHeader, hex.EncodeToString(sum.Sum(nil)[:16]))
 	return m
 }
 

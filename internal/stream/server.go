@@ -30,11 +30,14 @@ type embedded struct {
 	messages, bytes uint64 // found in them
 }
 
+// serverName is what a hub knows the server of a source by.
+func serverName(source string) string { return "gridwarden-" + source }
+
 // startServer starts the embedded server and waits until it has recovered its
 // files. It listens on no port unless cfg.Listen says so.
 func startServer(ctx context.Context, cfg Config) (*embedded, error) {
 	opts := &server.Options{
-		ServerName:             "gridwarden-" + cfg.Source,
+		ServerName:             serverName(cfg.Source),
 		DontListen:             true,
 		JetStream:              true,
 		JetStreamDomain:        cfg.domain(),
@@ -207,8 +210,16 @@ func (l *serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats: " + fmt.Sprintf(format, v...))
 }
 
-// Warnf logs a warning.
-func (l *serverLog) Warnf(format string, v ...any) { l.log.Warn("nats: " + fmt.Sprintf(format, v...)) }
+// Warnf logs a warning. That a leaf cannot be asked is no news: Stream.Links
+// knows it.
+func (l *serverLog) Warnf(format string, v ...any) {
+	message := "nats: " + fmt.Sprintf(format, v...)
+	if strings.Contains(message, "create source consumer") {
+		l.log.Debug(message)
+		return
+	}
+	l.log.Warn(message)
+}
 
 // Errorf logs and keeps an error.
 func (l *serverLog) Errorf(format string, v ...any) {

@@ -27,7 +27,7 @@ func (s *Stream) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("stream: connect to the embedded server: %w", err)
 	}
-	return nil
+	return s.answerForAbsent()
 }
 
 func (s *Stream) connectExternal() error {
@@ -94,6 +94,7 @@ func (s *Stream) createError(name string, err error) error {
 
 // JetStream's codes for what keeps it from making replicas.
 const (
+	errNotAvailable          jetstream.ErrorCode = 10008
 	errNoSuitablePeers       jetstream.ErrorCode = 10005
 	errInsufficientResources jetstream.ErrorCode = 10023
 	errReplicasNotSupported  jetstream.ErrorCode = 10074

@@ -131,6 +131,7 @@ type Stream struct {
 	log    *slog.Logger
 	server *embedded // nil where external
 	health *health
+	link   leafLink
 	unlock func()
 
 	reserve int64 // bytes that publishing leaves free on the disk
@@ -194,6 +195,9 @@ func (s *Stream) open(ctx context.Context) error {
 	s.watch.Go(func() { s.watchRetention(watchCtx, s.cfg.watchInterval()) })
 	if s.server != nil {
 		s.watch.Go(func() { s.watchServer(watchCtx) })
+	}
+	if s.cfg.Leaf != nil {
+		s.watch.Go(func() { s.watchLink(watchCtx, linkInterval) })
 	}
 	return nil
 }
