@@ -122,10 +122,10 @@ func (h *Historian) get(ctx context.Context, base, path string) (status int, hea
 	return resp.StatusCode, resp.Header, body, nil
 }
 
-// authorize adds the token to a request that is not the client's own. The
-// guard gives it the form that the engine reads.
+// authorize adds the token to a request that is not the client's own, which
+// only InfluxDB 1 and VictoriaMetrics look at.
 func (h *Historian) authorize(req *http.Request) {
 	if h.cfg.Token != "" {
-		req.Header.Set("Authorization", tokenScheme+h.cfg.Token)
+		req.Header.Set("Authorization", promAuthorization(h.cfg.Token))
 	}
 }

@@ -89,18 +89,21 @@ func (g *guard) roundTrip(req *http.Request, path string, done func()) (*http.Re
 	return resp, nil
 }
 
-// promAuth turns InfluxDB's form of a token into the forms that
-// VictoriaMetrics and its proxies read.
+// promAuth turns InfluxDB's form of a token into the form that VictoriaMetrics
+// and its proxies read.
 func (g *guard) promAuth(req *http.Request) {
-	token, ok := strings.CutPrefix(req.Header.Get("Authorization"), tokenScheme)
-	if !ok {
-		return
+	if token, ok := strings.CutPrefix(req.Header.Get("Authorization"), tokenScheme); ok {
+		req.Header.Set("Authorization", promAuthorization(token))
 	}
+}
+
+// promAuthorization is Basic for user:password, which InfluxDB 1 takes too,
+// and Bearer for a token.
+func promAuthorization(token string) string {
 	if strings.Contains(token, ":") {
-		req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(token)))
-		return
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(token))
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	return "Bearer " + token
 }
 
 func (g *guard) compress(req *http.Request) error {
@@ -157,7 +160,7 @@ func (g *guard) trouble(resp *http.Response) {
 	if where := resp.Header.Get("Location"); where != "" {
 		said.Message += " (it sends on to " + clip(where, 200) + "; give that address)"
 	}
-	said.Message = clipMiddle(g.scrub(said.Message))
+	said.Message = strings.TrimSpace(clipMiddle(g.scrub(said.Message)))
 	if said.Message == "" {
 		said.Message = "it gives no reason"
 	}
