@@ -31,8 +31,9 @@ var areaVerdicts = [...]struct {
 // changes nothing. A finding that is new to an existing case joins it.
 //
 // A usage point's case opens at the threshold of risk, and only on measured
-// evidence: too many estimated intervals, a finding without evidence or a
-// doubt about the records open none. It stops at the first error of the store;
+// evidence: findings that rest on estimated or edited intervals count for
+// nothing here, and too many intervals that are missing, a finding without
+// evidence or a doubt about the records open none. It stops at the first error of the store;
 // cases opened until then stay, and the next run goes on from there.
 func (s *Service) Consider(ctx context.Context, r *detect.Result) (opened int, err error) {
 	if r == nil {
@@ -45,7 +46,7 @@ func (s *Service) Consider(ctx context.Context, r *detect.Result) (opened int, e
 			continue
 		}
 		candidate := fromAssessment(r, a)
-		candidate.mayOpen = a.Risk >= s.threshold && float64(a.GoodShare) >= s.minGoodShare && !doubted[a.UsagePointID] &&
+		candidate.mayOpen = a.RiskThatStands() >= s.threshold && float64(a.GoodShare) >= s.minGoodShare && !doubted[a.UsagePointID] &&
 			!recordsInDoubt(a) && hasEvidence(candidate.findings)
 		fresh, err := s.take(ctx, candidate)
 		if err != nil {
@@ -202,7 +203,9 @@ func distinct(r *detect.Result, subject Subject, list []detect.Finding) []Findin
 
 // hasEvidence asks that at least one finding rests on something measured.
 func hasEvidence(findings []Finding) bool {
-	return slices.ContainsFunc(findings, func(f Finding) bool { return len(f.Detail.Evidence) > 0 })
+	return slices.ContainsFunc(findings, func(f Finding) bool {
+		return len(f.Detail.Evidence) > 0 && !f.Detail.RestsOnEstimates()
+	})
 }
 
 // recordsInDoubt reports whether a finding about the point itself speaks of

@@ -87,6 +87,23 @@ func TestOpensAtTheThreshold(t *testing.T) {
 		{"least good share", func(a *detect.Assessment) { a.GoodShare = 0.8 }, 1},
 		{"mostly estimated", func(a *detect.Assessment) { a.GoodShare = 0.79 }, 0},
 		{"quality unknown", func(a *detect.Assessment) { a.GoodShare = detect.Unknown() }, 0},
+		{"found on estimates", func(a *detect.Assessment) { a.Findings[0].EstimatedShare = 0.21 }, 0},
+		{"found on a few estimates", func(a *detect.Assessment) { a.Findings[0].EstimatedShare = 0.2 }, 1},
+		{"measured risk below the threshold", func(a *detect.Assessment) {
+			estimated := finding("UP-1", "night_load", firstDay, lastDay)
+			estimated.EstimatedShare = 1
+			a.Findings, a.MeasuredRisk = append(a.Findings, estimated), 0.49
+		}, 0},
+		{"measured beside estimates", func(a *detect.Assessment) {
+			estimated := finding("UP-1", "night_load", firstDay, lastDay)
+			estimated.EstimatedShare = 1
+			a.Findings, a.MeasuredRisk = append(a.Findings, estimated), 0.5
+		}, 1},
+		{"measured finding without evidence", func(a *detect.Assessment) {
+			bare := finding("UP-1", "night_load", firstDay, lastDay)
+			bare.Evidence, a.MeasuredRisk, a.Findings[0].EstimatedShare = nil, 0.9, 1
+			a.Findings = append(a.Findings, bare)
+		}, 0},
 		{"no finding", func(a *detect.Assessment) { a.Findings = nil }, 0},
 		{"finding without evidence", func(a *detect.Assessment) { a.Findings[0].Evidence = nil }, 0},
 		{"records in doubt", func(a *detect.Assessment) { a.Findings[0].Reason = "records_error" }, 0},

@@ -122,7 +122,7 @@ func lay(column []float32, day *curve.Day, value func(int) float64, start time.T
 		}
 		var sum float64
 		for j := i; j < i+group; j++ {
-			if day.Quality[j] < minimum {
+			if qualityOf(day, j) < minimum {
 				sum = math.NaN()
 				break
 			}
@@ -140,10 +140,22 @@ func markGood(good []bool, day *curve.Day, start time.Time, interval time.Durati
 			continue
 		}
 		good[at] = true
-		for _, q := range day.Quality[i : i+group] {
-			good[at] = good[at] && q == meter.Good
+		for j := i; j < i+group; j++ {
+			good[at] = good[at] && qualityOf(day, j) == meter.Good
 		}
 	}
+}
+
+// notMeasured marks intervals whose value is not what the meter delivered.
+const notMeasured = meter.Estimated | meter.Substituted | meter.Edited
+
+// qualityOf is the quality of an interval; what the meter did not deliver is
+// uncertain at the best.
+func qualityOf(day *curve.Day, i int) meter.Quality {
+	if day.Flags != nil && day.Flags[i]&notMeasured != 0 {
+		return min(day.Quality[i], meter.Uncertain)
+	}
+	return day.Quality[i]
 }
 
 // place is where interval i of a day stands on the time line.

@@ -7,9 +7,6 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// notMeasured marks intervals whose value is not what the meter delivered.
-const notMeasured = meter.Estimated | meter.Substituted | meter.Edited
-
 // estimates says of findings about one subject which share of the intervals
 // behind them is estimated, from the curves themselves: daily shares would not
 // tell which hours a value stands on.
@@ -56,7 +53,7 @@ func estimatedShare(f *Finding, read []curve.Day) Measured {
 					continue
 				}
 				usable++
-				if day.Quality[k] != meter.Good || day.Flags != nil && day.Flags[k]&notMeasured != 0 {
+				if qualityOf(day, k) != meter.Good {
 					estimated++
 				}
 			}

@@ -69,6 +69,17 @@ type Assessment struct {
 	Findings       []Finding      `json:"findings"`
 }
 
+// RiskThatStands is the risk that may be held against anybody: without what
+// rests on estimates.
+func (a *Assessment) RiskThatStands() float64 {
+	for i := range a.Findings {
+		if a.Findings[i].RestsOnEstimates() {
+			return min(a.Risk, a.MeasuredRisk)
+		}
+	}
+	return a.Risk
+}
+
 // TransformerAssessment is the judgement of one transformer.
 type TransformerAssessment struct {
 	TransformerID       string    `json:"transformer_id"`

@@ -133,6 +133,7 @@ func TestMinimumQualityIsHonoured(t *testing.T) {
 	day := store.days["MTR-00001"][firstDay+2]
 	day.Quality = slices.Clone(day.Quality)
 	day.Quality[10], day.Quality[11] = meter.Uncertain, meter.Bad
+	day.Flag(12, meter.Edited)
 	store.days["MTR-00001"][firstDay+2] = day
 	f := store.features["MTR-00001"][firstDay+2]
 	f[columnOf(sdk.EstimatedShare)] = 1.0 / 96
@@ -150,7 +151,10 @@ func TestMinimumQualityIsHonoured(t *testing.T) {
 				t.Errorf("%s of %s: feature, uncertain and bad interval there: %v; want %v", q, quality, got, want)
 			}
 		}
-		if windows[1].Curves[1].Good[at] || !windows[1].Curves[1].Good[at+2] {
+		if column := windows[1].Curves[1].Columns[meter.ActivePower]; quality == meter.Good == (column[at+2] == column[at+2]) {
+			t.Errorf("%s: the edited interval is %v", quality, column[at+2])
+		}
+		if windows[1].Curves[1].Good[at] || windows[1].Curves[1].Good[at+2] || !windows[1].Curves[1].Good[at+3] {
 			t.Errorf("%s: intervals are marked good that are not, or the reverse", quality)
 		}
 		if share := windows[0].Feature(sdk.EstimatedShare, 1)[2]; share == 0 || share != share {
