@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/access"
@@ -16,9 +15,6 @@ import (
 	"github.com/gridwarden/gridwarden/internal/grid"
 	"github.com/gridwarden/gridwarden/internal/sqlstore"
 )
-
-// databaseFile is the database's name in the data folder.
-const databaseFile = "gridwarden.db"
 
 // Desk is the part of the program that commands use beside a running host:
 // cases and users on the stored data, with nothing polled and nothing served.
@@ -37,7 +33,8 @@ func OpenDesk(ctx context.Context, cfg *config.Config) (*Desk, error) {
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	db, err := sqlstore.Open(ctx, filepath.Join(cfg.DataDir, databaseFile))
+	where, opts := Database(cfg, nil)
+	db, err := sqlstore.Open(ctx, where, opts...)
 	if err != nil {
 		return nil, err
 	}

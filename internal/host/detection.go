@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gridwarden/gridwarden/internal/console"
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/detect"
 )
@@ -40,12 +39,14 @@ func (h *Host) Detect(ctx context.Context, progress func(detect.Progress)) (*det
 	if err := h.db.Results().SaveResult(ctx, result); err != nil {
 		return nil, fmt.Errorf("detection: %w", err)
 	}
-	opened, err := h.cases.Consider(ctx, result)
-	if err != nil {
-		return nil, fmt.Errorf("cases: %w", err)
+	h.log.Info("detection finished", "from", first, "to", last, "usage_points", len(result.UsagePoints))
+	// The stored run is on its way to the cases through the stream; where they
+	// are here it need not come that far.
+	if h.does(Casework) {
+		if err := h.consider(ctx, result.RunID); err != nil {
+			return nil, err
+		}
 	}
-	h.log.Info("detection finished", "from", first, "to", last, "usage_points", len(result.UsagePoints), "cases_opened", opened)
-	h.hub.Publish(console.Update{Kind: "result", ID: result.RunID})
 	return result, nil
 }
 

@@ -20,7 +20,6 @@ import (
 	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/console"
 	"github.com/gridwarden/gridwarden/internal/control"
-	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/internal/grid"
 	"github.com/gridwarden/gridwarden/internal/historian"
@@ -62,21 +61,22 @@ type Host struct {
 	network   atomic.Pointer[grid.Network]
 	secret    []byte
 
-	db          *sqlstore.DB
-	stream      *stream.Stream
-	influx      *historian.Child
-	historian   *historian.Historian
-	accumulator *curve.Accumulator
-	latest      *latest
-	poller      *poll.Poller
-	plugins     *detect.Plugins
-	cases       *cases.Service
-	access      *access.Service
-	hub         *console.Hub
-	web         *web
-	control     *control.Socket
-	reloads     reloads
+	db        *sqlstore.DB
+	stream    *stream.Stream
+	influx    *historian.Child
+	historian *historian.Historian
+	latest    *latest
+	fleet     atomic.Pointer[fleet]
+	poller    *poll.Poller
+	plugins   *detect.Plugins
+	cases     *cases.Service
+	access    *access.Service
+	hub       *console.Hub
+	web       *web
+	control   *control.Socket
+	reloads   reloads
 
+	changed   chan struct{} // a token when days came that are to be judged soon
 	detecting chan struct{} // holds one token: one detection run at a time
 }
 
@@ -91,7 +91,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, opts: opts, log: opts.Logger, metrics: prometheus.NewRegistry(),
-		hub: console.NewHub(), latest: newLatest(), detecting: make(chan struct{}, 1),
+		hub: console.NewHub(), latest: newLatest(), detecting: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 		reloads: reloads{token: make(chan struct{}, 1)},
 	}
 	h.detecting <- struct{}{}
@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 		}
 	}
 	for _, open := range []func(context.Context) error{
-		h.openControl, h.openStore, h.openRecords, h.openStream, h.openHistorian, h.openCurves,
+		h.openControl, h.openStore, h.openRecords, h.openStream, h.openHistorian,
 		h.openPolling, h.openDetectors, h.openCases, h.openWeb,
 	} {
 		if err := open(ctx); err != nil {
@@ -125,7 +125,8 @@ func (h *Host) openStore(ctx context.Context) (err error) {
 	if h.secret, err = pseudonymKey(filepath.Join(h.cfg.DataDir, "pseudonym.key")); err != nil {
 		return err
 	}
-	h.db, err = sqlstore.Open(ctx, filepath.Join(h.cfg.DataDir, databaseFile))
+	where, opts := Database(h.cfg, h.log)
+	h.db, err = sqlstore.Open(ctx, where, opts...)
 	return err
 }
 

@@ -34,10 +34,17 @@ func (h *Host) Start(ctx context.Context, main func(context.Context) error) erro
 	g.Go(func() error { return h.web.serve(ctx) }) // metrics and health in every role
 	g.Go(func() error { return h.control.Serve(ctx, h.controlled()) })
 	g.Go(func() error { return h.reloadOnSignal(ctx) })
-	as(Storing, h.feedHistorian)
-	as(Storing, h.feedCurves)
+	g.Go(func() error { return h.relay(ctx) })
+	g.Go(func() error { return h.stopWithTheStream(ctx) })
 	as(Polling, h.poll)
-	as(Storing, h.keepCurves)
+	as(Storing, h.feedHistorian)
+	as(Storing, h.buildAllCurves)
+	as(Detecting, h.watchDays)
+	as(Casework, h.considerFindings)
+	as(Serving, h.showCases)
+	if !h.does(Storing) {
+		as(Serving, h.watchLive)
+	}
 	g.Go(func() error { return main(ctx) })
 	return g.Wait() //nolint:wrapcheck // wrapped above
 }
@@ -50,12 +57,16 @@ func (h *Host) poll(ctx context.Context) error {
 	return nil
 }
 
-// keepCurves saves what becomes of the readings until ctx ends.
-func (h *Host) keepCurves(ctx context.Context) error {
-	if err := h.accumulator.Run(ctx); err != nil {
-		return fmt.Errorf("curves: %w", err)
+// stopWithTheStream ends everything when the stream can store nothing more,
+// because the disk is full or failing: what it had acknowledged is there after
+// the next start.
+func (h *Host) stopWithTheStream(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-h.stream.Failed():
+		return fmt.Errorf("stopped: %w", err)
 	}
-	return nil
 }
 
 // drainLimit bounds Drain.
@@ -89,58 +100,67 @@ func (h *Host) Drain(ctx context.Context) error {
 	}
 }
 
+// quiet is how long days must not have changed before they are judged: an
+// import tells of its days in many letters.
+const quiet = 5 * time.Second
+
 // routine is what the program does over the days: import what is new, detect
-// when new days were closed, and once a night.
+// when days were imported or edited, and once a night.
 func (h *Host) routine(ctx context.Context) error {
 	if !h.does(Detecting) {
 		<-ctx.Done()
 		return nil
 	}
-	if err := h.importAndDetect(ctx); err != nil {
-		return err
+	h.importFolder(ctx)
+	last, err := h.db.Results().LatestResult(ctx)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("latest result: %w", err)
+	}
+	if last == nil {
+		h.detect(ctx, "there is no result yet")
 	}
 	folder := time.NewTicker(folderInterval)
 	defer folder.Stop()
+	settled := time.NewTimer(time.Hour)
+	settled.Stop()
+	defer settled.Stop()
 	for {
 		night := time.NewTimer(h.untilNight())
 		select {
 		case <-ctx.Done():
-			night.Stop()
-			return nil
 		case <-folder.C:
-			night.Stop()
-			if err := h.importAndDetect(ctx); err != nil {
-				return err
-			}
+			h.importFolder(ctx)
+		case <-h.changed:
+			settled.Reset(quiet)
+		case <-settled.C:
+			h.detect(ctx, "days were imported or edited")
 		case <-night.C:
-			if _, err := h.Detect(ctx, nil); err != nil {
-				h.log.Error("nightly detection failed", "error", err)
-			}
+			h.detect(ctx, "the night's run")
+		}
+		night.Stop()
+		if ctx.Err() != nil {
+			return nil
 		}
 	}
 }
 
-// importAndDetect imports exports that are new, and detects when any day came
-// or there is no result yet. Bad files are logged and tried again when changed.
-func (h *Host) importAndDetect(ctx context.Context) error {
-	days, err := h.importNew(ctx)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+// importFolder imports exports that are new. Bad files are logged and tried
+// again when they change.
+func (h *Host) importFolder(ctx context.Context) {
+	if _, err := h.importNew(ctx); err != nil && ctx.Err() == nil {
 		h.log.Error("import failed; the file is tried again when it changes", "error", err)
 	}
-	last, err := h.db.Results().LatestResult(ctx)
-	if err != nil {
-		return fmt.Errorf("latest result: %w", err)
+}
+
+func (h *Host) detect(ctx context.Context, why string) {
+	_, err := h.Detect(ctx, nil)
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case errors.Is(err, ErrNoDays):
+		h.log.Info("nothing to judge yet", "error", err)
+	default:
+		h.log.Error("detection failed", "because", why, "error", err)
 	}
-	if days == 0 && last != nil {
-		return nil
-	}
-	if _, err := h.Detect(ctx, nil); err != nil && ctx.Err() == nil {
-		h.log.Error("detection failed", "error", err)
-	}
-	return nil
 }
 
 // untilNight is how long it is until the next nightly run.

@@ -8,26 +8,21 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/historian"
 	"github.com/gridwarden/gridwarden/internal/poll"
 	"github.com/gridwarden/gridwarden/internal/stream"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// Names of the stream's durable consumers. They are stable: the stream
-// remembers under them how far each has come.
-const (
-	toHistorian = "historian"
-	toCurves    = "curves"
-)
+// toHistorian is the name of the historian's durable consumer. It is stable:
+// the stream remembers under it how far the historian has come.
+const toHistorian = "historian"
 
 func (h *Host) openStream(ctx context.Context) (err error) {
-	h.stream, err = stream.Open(ctx, stream.Config{
-		Dir: filepath.Join(h.cfg.DataDir, "stream"), URL: h.cfg.Stream.URL,
-		Logger: h.log, Metrics: h.metrics,
-	})
-	if err != nil {
+	cfg := StreamConfig(h.cfg, h.log)
+	cfg.Metrics = h.metrics
+	if h.stream, err = stream.Open(ctx, cfg); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
 	return nil
@@ -38,7 +33,7 @@ func (h *Host) openStream(ctx context.Context) (err error) {
 func (h *Host) openHistorian(ctx context.Context) error {
 	cfg := historian.Config{
 		URL: h.cfg.Historian.URL, Org: h.cfg.Historian.Org, Bucket: h.cfg.Historian.Bucket,
-		Logger: h.log, Metrics: h.metrics,
+		GZip: h.cfg.Historian.GZip, Logger: h.log, Metrics: h.metrics,
 		// What the engine will never take is kept aside with the reason, not dropped.
 		Rejected: func(ctx context.Context, readings []meter.Reading, reason error) error {
 			return h.stream.SetAside(ctx, toHistorian, readings, reason)
@@ -87,37 +82,33 @@ func (h *Host) historianToken() (string, error) {
 	return "", nil
 }
 
-func (h *Host) openCurves(context.Context) error {
-	store, ok := any(h.db.Curves()).(curve.WorkStore)
-	if !ok {
-		return fmt.Errorf("curves: the database does not store what the accumulator keeps")
-	}
-	var err error
-	h.accumulator, err = curve.NewAccumulator(curve.AccumulatorConfig{
-		Limits: func(meterID string, t time.Time) curve.Limits { return curve.LimitsOf(h.Network(), meterID, t) },
-		Store:  store, Location: h.cfg.Location(), Clock: h.opts.Now, Logger: h.log, Metrics: h.metrics,
-	})
-	if err != nil {
-		return fmt.Errorf("curves: %w", err)
-	}
-	return nil
-}
-
 func (h *Host) openPolling(context.Context) error {
 	devices, profiles, err := loadDevices(h.cfg, h.opts.Drivers, h.Network(), nil, h.opts.Profiles...)
 	if err != nil {
 		return err
 	}
 	h.reloads.profiles = inUse(devices, profiles)
-	h.poller, err = poll.New(poll.Config{
+	h.setFleet(devices)
+	cfg := poll.Config{
 		Devices: devices, Drivers: h.opts.Drivers, Sink: h.stream.PublishReadings,
 		Logger: h.log, Metrics: h.metrics, Now: h.opts.Now,
-	})
-	if err != nil {
+	}
+	if h.cfg.Stream.Guarantee == config.SurvivesPower {
+		// What is written through to the disk batch by batch is gathered longer.
+		cfg.FlushEvery, cfg.BatchSize = powerFlush, powerBatch
+	}
+	if h.poller, err = poll.New(cfg); err != nil {
 		return fmt.Errorf("polling: %w", err)
 	}
 	return nil
 }
+
+// How readings are gathered where every batch is written through to the disk:
+// about stream.PowerBatchBytes of them, or half a second's.
+const (
+	powerFlush = 500 * time.Millisecond
+	powerBatch = 3000
+)
 
 // feedHistorian moves readings from the stream to the historian until ctx ends.
 func (h *Host) feedHistorian(ctx context.Context) error {
@@ -126,18 +117,6 @@ func (h *Host) feedHistorian(ctx context.Context) error {
 	}
 	if err := h.stream.ConsumeReadings(ctx, toHistorian, h.historian.Write); err != nil {
 		return fmt.Errorf("feed the historian: %w", err)
-	}
-	return nil
-}
-
-// feedCurves turns readings from the stream into meter-days until ctx ends.
-func (h *Host) feedCurves(ctx context.Context) error {
-	err := h.stream.ConsumeReadings(ctx, toCurves, func(ctx context.Context, readings []meter.Reading) error {
-		h.latest.accept(readings)
-		return h.accumulator.Accept(ctx, readings, 0)
-	})
-	if err != nil {
-		return fmt.Errorf("build curves: %w", err)
 	}
 	return nil
 }
