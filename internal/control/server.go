@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Service is what a running program answers with.
+// Service is what a running program answers with. One that has a stream is a
+// StreamService too.
 type Service interface {
 	// Devices returns every device in the order of the configuration.
 	Devices() []Device
@@ -81,6 +82,9 @@ func handler(service Service) http.Handler {
 			answer(w, http.StatusOK, result)
 		}
 	})
+	if stream, ok := service.(StreamService); ok {
+		serveStream(mux, stream)
+	}
 	return mux
 }
 

@@ -12,8 +12,13 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// controlled shows the devices to commands.
-func (h *Host) controlled() control.Service { return controlView{h} }
+// controlled shows the devices and the stream to commands.
+func (h *Host) controlled() control.Service {
+	return struct {
+		controlView
+		streamView
+	}{controlView{h}, streamView{h.stream}}
+}
 
 type controlView struct{ h *Host }
 

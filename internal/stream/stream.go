@@ -58,6 +58,9 @@ type Config struct {
 	// takes over.
 	Leaves []string
 
+	// AsIs uses the streams as they are: they are neither made nor changed.
+	AsIs bool
+
 	// Source names this host in the subject: letters, digits, - and _.
 	Source string
 	// MaxAge and MaxBytes limit what the stream keeps.
@@ -184,8 +187,10 @@ func (s *Stream) open(ctx context.Context) error {
 		return fmt.Errorf("stream: use JetStream: %w", err)
 	}
 	s.js = js
-	if err := s.createStreams(ctx); err != nil {
-		return err
+	if !s.cfg.AsIs {
+		if err := s.createStreams(ctx); err != nil {
+			return err
+		}
 	}
 	if err := s.registerMetrics(); err != nil {
 		return err
