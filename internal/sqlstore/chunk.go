@@ -161,50 +161,6 @@ func decodeChunk(c *chunk, index, features, curves []byte) error {
 	return nil
 }
 
-// reader reads stored bytes with bounds checks; past the end it sets bad.
-type reader struct {
-	in  []byte
-	bad bool
-}
-
-func (r *reader) bytes(n uint64) []byte {
-	if r.bad || n > uint64(len(r.in)) {
-		r.bad = true
-		return nil
-	}
-	b := r.in[:n:n]
-	r.in = r.in[n:]
-	return b
-}
-
-func (r *reader) byte() byte {
-	b := r.bytes(1)
-	if len(b) == 0 {
-		return 0
-	}
-	return b[0]
-}
-
-func (r *reader) uint64() uint64 {
-	b := r.bytes(8)
-	if len(b) == 0 {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(b)
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.in)
-	if n <= 0 {
-		r.bad = true
-		return 0
-	}
-	r.in = r.in[n:]
-	return v
-}
-
-func (r *reader) string() string { return string(r.bytes(r.uvarint())) }
-
 func (r *reader) origins() []provenance {
 	n := r.uvarint()
 	if r.bad || n > chunkMeters {

@@ -31,14 +31,14 @@ func (c *testCluster) close() error {
 
 var postgres testCluster
 
-// newPostgres returns the URL of an empty PostgreSQL database.
+// newPostgres returns the URL of an empty schema of a PostgreSQL database.
 func newPostgres(t testing.TB) string {
 	t.Helper()
 	cluster, err := postgres.get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, err := cluster.Database(t.Context())
+	url, err := cluster.Schema(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
