@@ -10,29 +10,11 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"path/filepath"
 
 	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/control"
 	"github.com/gridwarden/gridwarden/internal/stream"
 )
-
-// streamConfig is what the configuration says of the stream.
-func streamConfig(cfg *config.Config) stream.Config {
-	s := &cfg.Stream
-	out := stream.Config{
-		Dir: filepath.Join(cfg.DataDir, "stream"), URL: s.URL, Source: s.Source,
-		Credentials: s.Credentials, TLS: stream.TLS(s.TLS), Guarantee: stream.Guarantee(s.Guarantee), Leaves: s.Leaves,
-		MaxAge: s.Retention.MaxAge, MaxBytes: s.Retention.MaxBytes,
-	}
-	if l := s.Leaf; l != nil {
-		out.Leaf = &stream.Leaf{Hub: l.Hub, Credentials: l.Credentials, TLS: stream.TLS(l.TLS)}
-	}
-	if l := s.Listen; l != nil {
-		out.Listen = &stream.Listen{Leaf: l.Leaf, Client: l.Client, TLS: stream.TLS(l.TLS), UsersFile: l.UsersFile}
-	}
-	return out
-}
 
 // StreamDesk is the stream for commands while no program runs here: that of
 // the servers that the configuration names, or the one in the data folder.
@@ -43,8 +25,7 @@ type StreamDesk struct {
 // OpenStreamDesk connects to the stream's servers as they are, or opens the
 // data folder, which then is nobody else's until Close.
 func OpenStreamDesk(ctx context.Context, cfg *config.Config) (*StreamDesk, error) {
-	c := streamConfig(cfg)
-	c.Logger = slog.New(slog.DiscardHandler)
+	c := StreamConfig(cfg, slog.New(slog.DiscardHandler))
 	// A look at the files joins no hub and lets nobody in.
 	c.Leaf, c.Listen = nil, nil
 	c.AsIs = c.URL != ""
