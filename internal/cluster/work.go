@@ -116,6 +116,11 @@ func (m *Member) collect(ctx context.Context, store jetstream.ObjectStore, run s
 // deposed reports whether another host leads, or nobody: a lease that has only
 // run out may be proven again.
 func (m *Member) deposed() bool {
+	select {
+	case <-m.ended:
+		return true
+	default:
+	}
 	s := m.shown.Load()
 	return m.Valid() && !s.leads() || s.Leader != "" && !s.leads()
 }
