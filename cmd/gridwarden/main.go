@@ -91,7 +91,8 @@ opens cases that people decide.`,
 	})
 	root.AddCommand(
 		newDemo(), newRun(), newCheck(), newScan(), newProbe(), newDevices(),
-		newPlugins(), newCases(), newUsers(), newRegistry(), newOPCUA(), newVersion(),
+		newPlugins(), newStream(), newCases(), newUsers(), newRegistry(), newOPCUA(), newHistorian(), newVersion(),
+		newImport(),
 	)
 	argumentsAreInput(root)
 	return root

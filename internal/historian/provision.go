@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -69,9 +70,13 @@ func (h *Historian) Provision(ctx context.Context, plan Plan) (out *Provisioned,
 	}
 	p := provisioner{h: h, plan: plan, out: out}
 	if err := p.run(ctx); err != nil {
-		return out, fmt.Errorf("historian: %s: %w%s", h.cfg.URL, err, hint(err))
+		return out, p.failed("set up", err)
 	}
 	return out, nil
+}
+
+func (p *provisioner) failed(what string, err error) error {
+	return fmt.Errorf("historian: %s: %s: %w%s", p.h.cfg.URL, what, err, hint(err))
 }
 
 // hint is the mend of a failure of the API, which has no types for them.
@@ -182,10 +187,7 @@ func (p *provisioner) bucket(ctx context.Context, known map[string]domain.Bucket
 		p.did("bucket", name, Created, kept(wanted))
 		return nil
 	}
-	has := time.Duration(0)
-	for _, rule := range b.RetentionRules {
-		has = time.Duration(rule.EverySeconds) * time.Second
-	}
+	has := retentionOf(b.RetentionRules)
 	if retention == nil || has == wanted {
 		p.did("bucket", name, Unchanged, kept(has))
 		return nil
@@ -201,6 +203,14 @@ func (p *provisioner) bucket(ctx context.Context, known map[string]domain.Bucket
 	}
 	p.did("bucket", name, Updated, fmt.Sprintf("%s, was %s", kept(wanted), kept(has)))
 	return nil
+}
+
+// retentionOf is 0 where a bucket keeps everything.
+func retentionOf(rules domain.RetentionRules) (d time.Duration) {
+	for _, rule := range rules {
+		d = time.Duration(min(max(rule.EverySeconds, 0), math.MaxInt64/int64(time.Second))) * time.Second
+	}
+	return d
 }
 
 func kept(d time.Duration) string {
