@@ -115,14 +115,3 @@ func TestKillInTheMiddleLeavesTheOldState(t *testing.T) {
 		}
 	}
 }
-
-func TestOpenRefusesWhatIsNoDatabase(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.db")
-	if err := os.WriteFile(path, []byte("this is a text, and quite a long one at that, so that it is no header of SQLite by any means at all"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if db, err := Open(t.Context(), path); err == nil {
-		_ = db.Close()
-		t.Error("a text file was opened as a database")
-	}
-}

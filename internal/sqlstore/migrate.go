@@ -18,7 +18,10 @@ var migrations embed.FS
 func (db *DB) migrate(ctx context.Context) error {
 	folder, dialect := "migrations", goose.DialectSQLite3
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true)}
-	if db.engine == postgresEngine {
+	if db.engine == sqliteEngine {
+		mover := rowMover{db: db, log: db.log, batch: movedAtOnce}
+		options = append(options, goose.WithGoMigrations(mover.migration()))
+	} else {
 		folder, dialect = "migrations/postgres", goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker() // hosts that start together do it one after another
 		if err != nil {
