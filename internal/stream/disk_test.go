@@ -174,6 +174,3 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 }
-
-func publishSome([]string) error  { return nil }
-func serveCluster([]string) error { return nil }
