@@ -8,10 +8,10 @@ import (
 
 // Problem is one thing wrong in a file, with what would mend it.
 type Problem struct {
-	File string
-	Line int // 1 is the first line; 0 where the file as a whole is meant
-	What string
-	Mend string
+	File string `json:"file"`
+	Line int    `json:"line"` // 1 is the first line; 0 where the file as a whole is meant
+	What string `json:"what"`
+	Mend string `json:"mend"`
 }
 
 // String returns "file:line: what; mend".
