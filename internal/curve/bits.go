@@ -60,29 +60,31 @@ func appendRice(dst []byte, numbers []int64, k uint) []byte {
 	const most = (longestUnary+wholeBits)/8 + 1 // bytes that one number takes at most
 	at := len(dst)
 	dst = slices.Grow(dst, most*len(numbers)+8)[:at+most*len(numbers)+8]
-	var acc uint64                  // the lowest bits are still to be written
-	var have uint                   // how many; fewer than 8
-	put := func(v uint64, n uint) { // n ≤ 56
-		acc = acc<<n | v
-		have += n
-		binary.BigEndian.PutUint64(dst[at:], acc<<(64-have))
-		at += int(have >> 3)
-		have &= 7
-	}
-	one, mask := uint64(1)<<k, uint64(1)<<k-1
+	var acc uint64 // its lowest bits are still to be written
+	var have uint  // how many; fewer than 8
+	one := uint64(1) << (k & 63)
 	for _, number := range numbers {
 		v := uint64(number) //nolint:gosec // never negative
-		q := uint(v >> k)
-		switch {
-		case q >= longestUnary:
-			put(0, longestUnary)
-			put(v, wholeBits)
-		case q+1+k <= 56: // q zeros, a one and k bits
-			put(one|v&mask, q+1+k)
-		default:
-			put(1, q+1)
-			put(v&mask, k)
+		q := uint(v >> (k & 63))
+		n := q + 1 + k // q zeros, a one and k bits
+		if q >= longestUnary || n > 56 {
+			first, bits := uint64(1), q+1
+			n = k
+			if q >= longestUnary {
+				first, bits, n = 0, longestUnary, wholeBits
+			}
+			acc = acc<<bits | first
+			have += bits
+			binary.BigEndian.PutUint64(dst[at:], acc<<(64-have))
+			at += int(have >> 3)
+			have &= 7
+			acc, have = acc<<n|v&(1<<n-1), have+n
+		} else {
+			acc, have = acc<<(n&63)|one|v&(one-1), have+n
 		}
+		binary.BigEndian.PutUint64(dst[at:at+8], acc<<((64-have)&63))
+		at += int(have >> 3)
+		have &= 7
 	}
 	if have > 0 {
 		at++

@@ -139,11 +139,3 @@ func TestFeaturesRoundTrip(t *testing.T) {
 		t.Errorf("features of an older version read as %v", back)
 	}
 }
-
-func BenchmarkEncode(b *testing.B) {
-	d := dayOf(4, 24, func(h int) float64 { return 1 + float64(h%7) })
-	var buf []byte
-	for b.Loop() {
-		buf = Encode(buf[:0], d)
-	}
-}

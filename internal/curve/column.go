@@ -30,6 +30,14 @@ func appendColumn(dst []byte, values []float64, single bool) []byte {
 	exponent, missing, since := 0, 0, 0
 	power := powersOfTen[0]
 	for i, v := range values {
+		// Nearly every value is a number of the exponent that the first ones
+		// have shown; the rest is left to wholeOf.
+		if count := v * power; count >= 0 && count < maxCount-0.5 {
+			w := int64(count + 0.5)
+			if whole[i] = w; float64(w)/power == v {
+				continue
+			}
+		}
 		if v != v {
 			missing++
 			continue

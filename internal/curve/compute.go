@@ -61,8 +61,8 @@ func Compute(d *Day) Features {
 	if n == 0 || d.Interval <= 0 || d.Interval > time.Hour {
 		return f
 	}
-	h := hourly(d)
-	shares(d, &f)
+	whole := shares(d, &f)
+	h := hourly(d, whole)
 	if float64(h.usable) < usableShare*float64(n) {
 		return f
 	}
@@ -92,10 +92,15 @@ type hours struct {
 	peak   float64 // highest interval, kWh
 }
 
-func hourly(d *Day) hours {
+// hourly returns the hourly means. whole says that no interval is bad.
+func hourly(d *Day, whole bool) hours {
 	n := len(d.EnergyKWh)
 	perHour := max(1, int(time.Hour/d.Interval))
 	h := hours{n: min(maxHours, (n+perHour-1)/perHour)}
+	if whole && n == perHour*h.n && h.quick(d.EnergyKWh, perHour) {
+		return h
+	}
+	h = hours{n: h.n}
 	for hour := range h.n {
 		from, to := hour*perHour, min(n, (hour+1)*perHour)
 		sum, count := 0.0, 0
@@ -117,6 +122,46 @@ func hourly(d *Day) hours {
 		}
 	}
 	return h
+}
+
+// quick does what hourly does for days of whole hours that have every
+// interval; it reports false where one is missing.
+func (h *hours) quick(energies []float64, perHour int) bool {
+	scale := float64(perHour)
+	for hour := range h.n {
+		values := energies[:perHour]
+		energies = energies[perHour:]
+		sum := 0.0
+		if len(values) == 4 { // by far the most frequent
+			a, b, c, d := values[0], values[1], values[2], values[3]
+			sum = sum + a + b + c + d
+			peak := h.peak
+			if a > peak {
+				peak = a
+			}
+			if b > peak {
+				peak = b
+			}
+			if c > peak {
+				peak = c
+			}
+			if d > peak {
+				peak = d
+			}
+			h.peak = peak
+		} else {
+			for _, e := range values {
+				sum += e
+				if e > h.peak {
+					h.peak = e
+				}
+			}
+		}
+		h.energy += sum
+		h.kw[hour] = sum / scale * scale
+	}
+	h.usable = perHour * h.n
+	return h.energy == h.energy
 }
 
 // mean returns the mean power between two wall-clock hours.
@@ -220,15 +265,26 @@ func (h *hours) flatness(f *Features) {
 	f[fLongestFlatH] = float32(longest)
 }
 
-// run returns how many hours from hour on stay within 5 % of their own mean.
+// run returns how many hours from hour on stay within 5 % of their own mean;
+// that hour has a value.
 func (h *hours) run(hour int) int {
-	low, high, sum := math.Inf(1), math.Inf(-1), 0.0
-	length := 0
-	for _, v := range h.kw[hour:h.n] {
+	low := h.kw[hour]
+	if low < 0 {
+		return 0
+	}
+	high, sum := low, low
+	length := 1
+	for _, v := range h.kw[hour+1 : h.n] {
 		if v != v {
 			break
 		}
-		low, high, sum = math.Min(low, v), math.Max(high, v), sum+v
+		if v < low {
+			low = v
+		}
+		if v > high {
+			high = v
+		}
+		sum += v
 		mean := sum / float64(length+1)
 		if high-mean > runTolerance*mean || mean-low > runTolerance*mean {
 			break
@@ -238,19 +294,31 @@ func (h *hours) run(hour int) int {
 	return length
 }
 
-// shares sets the shares of good and of estimated intervals.
-func shares(d *Day, f *Features) {
-	good, estimated := 0, 0
-	for i := range d.EnergyKWh {
-		if d.Quality[i] == meter.Good {
+// shares sets the share of good intervals, and that of intervals whose value
+// is not as the meter delivered it for good: uncertain, estimated, substituted
+// or edited. It reports whether no interval is bad.
+func shares(d *Day, f *Features) (whole bool) {
+	good, bad := 0, 0
+	for _, q := range d.Quality {
+		switch q {
+		case meter.Good:
 			good++
-		}
-		if d.Flags != nil && d.Flags[i]&(meter.Estimated|meter.Substituted) != 0 {
-			estimated++
+		case meter.Bad:
+			bad++
 		}
 	}
-	n := float32(len(d.EnergyKWh))
-	f[fGoodShare], f[fEstimatedShare] = float32(good)/n, float32(estimated)/n
+	n := len(d.EnergyKWh)
+	estimated := 0
+	if d.Flags != nil || good+bad < n {
+		for i, q := range d.Quality {
+			doubted := q == meter.Uncertain || d.Flags != nil && d.Flags[i]&(meter.Estimated|meter.Substituted|meter.Edited) != 0
+			if doubted && d.Usable(i) {
+				estimated++
+			}
+		}
+	}
+	f[fGoodShare], f[fEstimatedShare] = float32(good)/float32(n), float32(estimated)/float32(n)
+	return bad == 0
 }
 
 // electrical sets the features of the quantities beyond active energy.

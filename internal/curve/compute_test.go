@@ -153,10 +153,3 @@ func TestComputeElectricalFeatures(t *testing.T) {
 		t.Errorf("the measured power factor gave %v, want 0.95", f[fPowerFactorAvg])
 	}
 }
-
-func BenchmarkCompute(b *testing.B) {
-	d := dayOf(4, 24, func(h int) float64 { return 1 + float64(h%7) })
-	for b.Loop() {
-		Compute(d)
-	}
-}

@@ -50,21 +50,29 @@ func edited(d *Day) bool {
 }
 
 // keepEdits returns the delivery with the intervals that were edited in
-// current, which cover the same time whatever the length of the intervals. An
-// edit whose intervals the delivery's do not divide is spread evenly.
+// current. Where the two have intervals of different lengths, the energy of
+// the edited time is kept.
 func keepEdits(delivered, current *Day) Day {
 	d := clone(delivered)
 	d.Origin = current.Origin
-	d.Origin.Rule = OriginEdited
 	for i, f := range current.Flags {
 		if !f.Has(meter.Edited) {
 			continue
 		}
-		from, to := overlap(&d, current, i)
-		for j := from; j < to; j++ {
-			d.EnergyKWh[j] = current.EnergyKWh[i] * float64(d.Interval) / float64(current.Interval)
-			if d.Interval == current.Interval {
+		begin := current.Start.Add(time.Duration(i) * current.Interval)
+		end := begin.Add(current.Interval)
+		for j := range d.EnergyKWh {
+			from := d.Start.Add(time.Duration(j) * d.Interval)
+			both := min(end.Sub(from), d.Interval) - max(0, begin.Sub(from))
+			switch {
+			case both <= 0:
+				continue
+			case d.Interval == current.Interval && both == d.Interval:
 				d.EnergyKWh[j] = current.EnergyKWh[i]
+			case d.Flags != nil && d.Flags[j].Has(meter.Edited): // by another one of the edited intervals
+				d.EnergyKWh[j] += share(current, i, both) - share(delivered, j, both)
+			default:
+				d.EnergyKWh[j] = share(current, i, both) + share(delivered, j, d.Interval-both)
 			}
 			d.Quality[j] = current.Quality[i]
 			if d.Flags == nil {
@@ -76,13 +84,12 @@ func keepEdits(delivered, current *Day) Day {
 	return d
 }
 
-// overlap returns which intervals of d interval i of other touches.
-func overlap(d, other *Day, i int) (from, to int) {
-	begin := other.Start.Add(time.Duration(i) * other.Interval).Sub(d.Start)
-	end := begin + other.Interval
-	from = int(begin / d.Interval)
-	to = int((end + d.Interval - 1) / d.Interval)
-	return max(0, from), min(len(d.EnergyKWh), to)
+// share is the energy of a part of interval i, spread evenly.
+func share(d *Day, i int, part time.Duration) float64 {
+	if part <= 0 {
+		return 0
+	}
+	return d.EnergyKWh[i] * float64(part) / float64(d.Interval)
 }
 
 // clone returns a day that shares nothing with d.

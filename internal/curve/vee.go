@@ -134,6 +134,9 @@ func LimitsOf(n *grid.Network, meterID string, t time.Time) Limits {
 // and l alone, so that days may come in any order.
 func Validate(d *Day, l Limits, counts *Counts) {
 	highest := l.rangeKW() * d.Interval.Hours()
+	if d.unsuspicious(l, highest) {
+		return
+	}
 	for i, e := range d.EnergyKWh {
 		switch {
 		case e != e:
@@ -154,13 +157,42 @@ func Validate(d *Day, l Limits, counts *Counts) {
 	frozen(d, counts)
 }
 
+// unsuspicious reports whether no rule can find anything in d, which is so
+// with nearly every day. Of a run of equal values that is long enough to be
+// frozen, two successive marks at half its least length are part.
+func (d *Day) unsuspicious(l Limits, highest float64) bool {
+	if l.ContractedKVA > 0 {
+		highest = math.Min(highest, l.spikeThreshold(d.Interval))
+	}
+	for _, e := range d.EnergyKWh {
+		if !(e >= 0 && e <= highest) {
+			return false
+		}
+	}
+	half := int(frozenFor/d.Interval) / 2
+	if half < 1 {
+		return false
+	}
+	for i := half; i < len(d.EnergyKWh); i += half {
+		if d.EnergyKWh[i] == d.EnergyKWh[i-half] {
+			return false
+		}
+	}
+	return true
+}
+
+// spikeThreshold is the energy from which on an interval may be a spike.
+func (l Limits) spikeThreshold(interval time.Duration) float64 {
+	return spikeOverContract * l.ContractedKVA * interval.Hours()
+}
+
 // spikes finds lone intervals above several times the contract while the rest
 // of the day is far below.
 func spikes(d *Day, l Limits, counts *Counts) {
 	if l.ContractedKVA <= 0 {
 		return
 	}
-	threshold := spikeOverContract * l.ContractedKVA * d.Interval.Hours()
+	threshold := l.spikeThreshold(d.Interval)
 	suspects := 0
 	var top [3]float64 // highest usable values, falling
 	for i, e := range d.EnergyKWh {
