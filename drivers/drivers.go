@@ -136,6 +136,19 @@ type Sharing struct {
 	Together   bool   // reads at the same moment are joined into one request
 }
 
+// Gated is implemented by drivers that ask before every request. A process
+// that was stopped and goes on learns by it at once that it may not go on.
+type Gated interface {
+	// Gate has the driver ask open before every request that it sends. Where
+	// the answer is false it sends nothing, and drops what waits for its turn:
+	// such reads end with ErrHeld. It is called before the first Session, and
+	// open is cheap and may be called from any goroutine.
+	Gate(open func() bool)
+}
+
+// ErrHeld ends a read of which a request was not sent because the gate was closed.
+var ErrHeld = errors.New("not sent: this host may not read the device now")
+
 // ErrClosed is what a session says that is read after its Close.
 var ErrClosed = errors.New("the session was closed")
 
@@ -171,6 +184,15 @@ func (r *Registry) For(u *url.URL) (Driver, error) {
 	}
 	sort.Strings(schemes)
 	return nil, fmt.Errorf("no driver for %s://; use one of %s", u.Scheme, strings.Join(schemes, ", "))
+}
+
+// Gate sets the gate of every driver that asks.
+func (r *Registry) Gate(open func() bool) {
+	for _, d := range r.drivers {
+		if g, ok := d.(Gated); ok {
+			g.Gate(open)
+		}
+	}
 }
 
 // Drivers returns the drivers in the order of NewRegistry.

@@ -52,6 +52,7 @@ type Options struct {
 type Driver struct {
 	opts    Options
 	buffers buffers
+	gate    func() bool // nil: always open
 
 	mu       sync.Mutex
 	gateways map[string]*gateway // by scheme and address
@@ -86,6 +87,9 @@ func New(opts Options) *Driver {
 	}
 	return &Driver{opts: opts, gateways: make(map[string]*gateway), plans: make(map[*profile.Profile][]groupPlan), adapted: make(map[adaptation]*profile.Profile)}
 }
+
+// Gate implements drivers.Gated.
+func (d *Driver) Gate(open func() bool) { d.gate = open }
 
 // Name implements drivers.Driver.
 func (d *Driver) Name() string { return "modbus" }
@@ -191,7 +195,7 @@ func (d *Driver) plan(p *profile.Profile) []groupPlan {
 // open adds a gateway; d.mu is held.
 func (d *Driver) open(t address, opts gatewayOptions) *gateway {
 	g := newGateway(t.addr, opts)
-	g.now = d.opts.Now
+	g.now, g.gate = d.opts.Now, d.gate
 	dial := func(ctx context.Context) (net.Conn, error) { return d.opts.Dial(ctx, "tcp", t.addr) }
 	switch t.scheme {
 	case schemeRTU:
@@ -209,6 +213,15 @@ func (d *Driver) open(t address, opts gatewayOptions) *gateway {
 		g.dial = func(ctx context.Context) (net.Conn, error) { return dialTLS(ctx, d.opts.Dial, t.addr, t.tls) }
 	default:
 		g.dial = dial
+	}
+	if line := g.line; line != nil {
+		g.line = func(ctx context.Context) (link, error) {
+			l, err := line(ctx)
+			if rtu, ok := l.(*rtuLink); ok {
+				rtu.gate = d.gate
+			}
+			return l, err
+		}
 	}
 	d.gateways[t.key()] = g
 	if d.engine == nil {

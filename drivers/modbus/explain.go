@@ -38,7 +38,7 @@ func (s *session) explain(b *profile.Block, err error) error {
 		mended *mendedError
 	)
 	switch {
-	case errors.As(err, &wait), errors.Is(err, drivers.ErrClosed), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &wait), errors.Is(err, drivers.ErrClosed), errors.Is(err, drivers.ErrHeld), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("device %s: %w", s.dev.ID, err)
 	case errors.As(err, &mended):
 		return fmt.Errorf("device %s: %w", s.dev.ID, err)

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gridwarden/gridwarden/drivers"
 )
 
 // link is a connection on which one request is under way at a time: RTU over
@@ -31,6 +33,7 @@ type gateway struct {
 	dial   func(ctx context.Context) (net.Conn, error) // of MBAP connections
 	line   func(ctx context.Context) (link, error)     // of the others; nil where dial is set
 	now    func() time.Time                            // clock of backoffs
+	gate   func() bool                                 // asked before every request; nil: always open
 	engine *engine
 	ctx    context.Context // ends with close
 	cancel context.CancelFunc
@@ -206,6 +209,14 @@ func (g *gateway) abandon(cl *call) bool {
 func (g *gateway) advance() {
 	for {
 		g.mu.Lock()
+		if !g.waiting.empty() && g.gate != nil && !g.gate() {
+			held := g.waiting.drain()
+			g.mu.Unlock()
+			for _, cl := range held {
+				cl.finish(nil, drivers.ErrHeld)
+			}
+			return
+		}
 		cl, ln := g.next()
 		if cl == nil {
 			g.mu.Unlock()

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/gridwarden/gridwarden/drivers"
 )
 
 // stream carries the bytes of an RTU line: a serial port, or a TCP connection
@@ -35,6 +37,7 @@ type rtuLink struct {
 	timing timing
 	ledger *ledger
 	turn   chan struct{} // holds a token through an exchange
+	gate   func() bool   // asked before every request; nil: always open
 
 	// Of whoever holds the turn.
 	quietFrom time.Time // nothing has been on the line since
@@ -78,6 +81,9 @@ func (l *rtuLink) exchange(ctx context.Context, deadline time.Time, request []by
 	}
 	defer l.interruptedBy(ctx)()
 	for tries := 0; ; tries++ {
+		if l.gate != nil && !l.gate() {
+			return nil, drivers.ErrHeld
+		}
 		next, err := l.ledger.barrier(request, want, time.Now())
 		if errors.Is(err, errClosed) {
 			return nil, l.fail(err)

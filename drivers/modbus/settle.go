@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/goburrow/modbus"
+
+	"github.com/gridwarden/gridwarden/drivers"
 )
 
 // settle accounts for the outcome of a call; g.mu is held. Whatever broke a
@@ -41,8 +43,8 @@ func (g *gateway) settle(cl *call, now time.Time, frame []byte, err error) {
 	if ln := cl.lane; ln.line != nil && !ln.line.usable() {
 		ln.line = nil
 	}
-	if errors.Is(err, context.Canceled) {
-		return // the caller left; nothing is known of the device
+	if errors.Is(err, context.Canceled) || errors.Is(err, drivers.ErrHeld) {
+		return // the caller left, or nothing was sent; nothing is known of the device
 	}
 	if bytes.IndexByte(g.suspects, cl.unit) < 0 {
 		g.suspects = append(g.suspects, cl.unit)

@@ -24,6 +24,7 @@ const parallel = 1024
 // Driver reads OPC UA devices. Its sessions share a connection by endpoint.
 type Driver struct {
 	dialer *dialer
+	gate   func() bool // nil: always open
 
 	mu        sync.Mutex
 	endpoints map[settings]*endpoint
@@ -37,6 +38,9 @@ func New(opts Options) *Driver {
 
 // Name implements drivers.Driver.
 func (d *Driver) Name() string { return "opcua" }
+
+// Gate implements drivers.Gated: for reads. Subscriptions end with their device.
+func (d *Driver) Gate(open func() bool) { d.gate = open }
 
 // Schemes implements drivers.Driver.
 func (d *Driver) Schemes() []string { return []string{scheme} }
@@ -90,7 +94,7 @@ func (d *Driver) Session(dev drivers.Device) (drivers.Session, error) {
 	defer d.mu.Unlock()
 	e := d.endpoints[s]
 	if e == nil {
-		e = newEndpoint(s, d.dialer)
+		e = newEndpoint(s, d.dialer, d.gate)
 		d.endpoints[s] = e
 	}
 	e.mu.Lock()

@@ -24,6 +24,7 @@ const gather = 2 * time.Millisecond
 type endpoint struct {
 	settings settings
 	dialer   *dialer
+	gate     func() bool // asked before every read; nil: always open
 	opts     *Options
 
 	ctx    context.Context // ends with close
@@ -67,8 +68,8 @@ type result struct {
 	err    error
 }
 
-func newEndpoint(s settings, d *dialer) *endpoint {
-	e := &endpoint{settings: s, dialer: d, opts: &d.opts, wake: make(chan struct{}, 1), full: make(chan struct{}, 1)}
+func newEndpoint(s settings, d *dialer, gate func() bool) *endpoint {
+	e := &endpoint{settings: s, dialer: d, gate: gate, opts: &d.opts, wake: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.back = backoff{opts: e.opts}
 	e.hub.changed = make(chan struct{}, 1)
@@ -188,6 +189,9 @@ func (e *endpoint) readBatch(batch []*call) {
 
 func (e *endpoint) readNodes(nodes []string, timeout time.Duration) ([]*ua.DataValue, time.Duration, error) {
 	for try := 0; ; try++ {
+		if e.gate != nil && !e.gate() {
+			return nil, 0, drivers.ErrHeld
+		}
 		if e.through != nil && e.through.client.Err() != nil {
 			e.disconnect() // lost while nobody read
 		}

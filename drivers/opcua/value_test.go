@@ -125,7 +125,7 @@ func FuzzReading(f *testing.F) {
 	f.Add([]byte{0x0b, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f}, uint32(0), int64(0))
 	f.Add([]byte{0x0d, 1, 2, 3, 4, 5, 6, 7, 8}, uint32(0x40900000), int64(1e18))
 	f.Add([]byte{0x8b, 0, 0, 0, 0}, uint32(0x480), int64(-1))
-	s := newSession(New(Options{}), newEndpoint(settings{}, &dialer{opts: Options{}}), testDevice(f, "f", "127.0.0.1:4840", testProfile(f, `
+	s := newSession(New(Options{}), newEndpoint(settings{}, &dialer{opts: Options{}}, nil), testDevice(f, "f", "127.0.0.1:4840", testProfile(f, `
     - {quantity: active_power, node: "i=1", range: [-1000, 1000]}
     - {quantity: clock_offset, node: "i=2"}`), nil), dataOptions{maxClockOffset: time.Second})
 	f.Cleanup(s.endpoint.close)

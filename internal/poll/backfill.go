@@ -72,6 +72,11 @@ func (p *Poller) fillAll(c *connection) {
 			c.mu.Unlock()
 			return
 		}
+		if p.held() { // the device may have another reader by now, who asks for himself
+			c.gaps = nil
+			c.mu.Unlock()
+			continue
+		}
 		g := c.gaps[0]
 		c.gaps = c.gaps[1:]
 		c.mu.Unlock()
@@ -100,6 +105,9 @@ func (p *Poller) fillOne(g gap) (readings int, err error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Backfill.Within)
 	defer cancel()
 	err = keeper.Backfill(ctx, g.from, g.to, func(list []meter.Reading) {
+		if p.held() {
+			cancel()
+		}
 		readings += len(list)
 		d.driver.backfilled.Add(uint64(len(list)))
 		p.deliver(ctx, d, list)

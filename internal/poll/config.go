@@ -24,6 +24,12 @@ type Config struct {
 	Drivers *drivers.Registry
 	Sink    Sink
 
+	// Gate says whether devices may be read now; nil: always. While it is closed
+	// no turn is given and nothing that waits is sent. It is cheap, and asked by
+	// several goroutines. Drivers that ask it themselves, before each request,
+	// are told by drivers.Registry.Gate.
+	Gate func() bool
+
 	Logger  *slog.Logger          // slog.Default() where nil
 	Metrics prometheus.Registerer // none where nil
 	Now     func() time.Time      // clock of schedules and status; time.Now where nil

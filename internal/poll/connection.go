@@ -68,10 +68,14 @@ func (p *Poller) pump(c *connection) {
 		if r == nil {
 			break
 		}
-		if p.out.stalled() {
+		if held := p.held(); held || p.out.stalled() {
 			r.state = idle
 			c.mu.Unlock()
-			p.miss(r.device, 1)
+			if held {
+				p.hold(r.device, 1)
+			} else {
+				p.miss(r.device, 1)
+			}
 			c.mu.Lock()
 			continue
 		}

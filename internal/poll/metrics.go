@@ -22,7 +22,7 @@ type counters struct {
 // driverCounters count the polls and readings of one driver.
 type driverCounters struct {
 	name                       string
-	ok, failed, missed         atomic.Uint64
+	ok, failed, missed, held   atomic.Uint64
 	readings                   atomic.Uint64
 	backfills, failedBackfills atomic.Uint64
 	backfilled                 atomic.Uint64
@@ -45,8 +45,8 @@ func newCounters(driverNames []string) *counters {
 	for _, name := range driverNames {
 		d := &driverCounters{name: name}
 		c.byDriver[name] = d
-		for result, n := range map[string]*atomic.Uint64{"ok": &d.ok, "failed": &d.failed, "missed": &d.missed} {
-			counter("gridwarden_polls_total", "Polls by driver and result: ok, failed, or missed because the device was still being read.",
+		for result, n := range map[string]*atomic.Uint64{"ok": &d.ok, "failed": &d.failed, "missed": &d.missed, "held": &d.held} {
+			counter("gridwarden_polls_total", "Polls by driver and result: ok, failed, missed because the device was still being read, or held because this host's lease does not hold.",
 				prometheus.Labels{"driver": name, "result": result}, n)
 		}
 		for result, n := range map[string]*atomic.Uint64{"ok": &d.backfills, "failed": &d.failedBackfills} {
@@ -95,11 +95,12 @@ func (c *counters) delivered(d *driverCounters, list []meter.Reading) {
 // outcome is known.
 type Totals struct {
 	Due, OK, Failed, Missed uint64
+	Held                    uint64 // not given since the gate was closed
 	Readings                uint64 // of polls, subscriptions and back-fills, whatever their quality
 }
 
 func (t Totals) minus(u Totals) Totals {
-	return Totals{t.Due - u.Due, t.OK - u.OK, t.Failed - u.Failed, t.Missed - u.Missed, t.Readings - u.Readings}
+	return Totals{t.Due - u.Due, t.OK - u.OK, t.Failed - u.Failed, t.Missed - u.Missed, t.Held - u.Held, t.Readings - u.Readings}
 }
 
 // Mark is a moment from which Since counts.
@@ -112,8 +113,8 @@ type Mark struct {
 func (p *Poller) Totals() map[string]Totals {
 	out := make(map[string]Totals, len(p.counters.byDriver))
 	for name, c := range p.counters.byDriver {
-		t := Totals{OK: c.ok.Load(), Failed: c.failed.Load(), Missed: c.missed.Load(), Readings: c.readings.Load()}
-		t.Due = t.OK + t.Failed + t.Missed
+		t := Totals{OK: c.ok.Load(), Failed: c.failed.Load(), Missed: c.missed.Load(), Held: c.held.Load(), Readings: c.readings.Load()}
+		t.Due = t.OK + t.Failed + t.Missed + t.Held
 		out[name] = t
 	}
 	return out

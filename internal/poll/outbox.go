@@ -34,6 +34,9 @@ type outbox struct {
 	ready   chan struct{} // a token when a batch is there: send now
 	taken   chan struct{} // closed whenever the sink took some; nil while nobody waits
 
+	added     int64 // readings ever
+	delivered int64 // of those, in their order
+
 	backlog atomic.Int64 // readings that the sink has not taken, with those that it is offered now
 }
 
@@ -62,6 +65,7 @@ func (o *outbox) add(list []meter.Reading) {
 // put copies list into chunks; o.mu is held.
 func (o *outbox) put(list []meter.Reading) {
 	o.waiting += len(list)
+	o.added += int64(len(list))
 	o.backlog.Add(int64(len(list)))
 	for len(list) > 0 {
 		if len(o.filling) == cap(o.filling) {
@@ -110,6 +114,32 @@ func (o *outbox) await(ctx context.Context) {
 	}
 }
 
+// flush sends what is there and waits until the sink has taken it, at most
+// until ctx ends.
+func (o *outbox) flush(ctx context.Context) error {
+	o.mu.Lock()
+	upTo := o.added
+	for o.delivered < upTo {
+		if o.taken == nil {
+			o.taken = make(chan struct{})
+		}
+		taken := o.taken
+		o.mu.Unlock()
+		select {
+		case o.ready <- struct{}{}:
+		default:
+		}
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return fmt.Errorf("poll: the sink did not take all readings in time: %w", ctx.Err())
+		}
+		o.mu.Lock()
+	}
+	o.mu.Unlock()
+	return nil
+}
+
 // take removes the oldest batch; nil where nothing waits.
 func (o *outbox) take() []meter.Reading {
 	o.mu.Lock()
@@ -133,6 +163,7 @@ func (o *outbox) take() []meter.Reading {
 func (o *outbox) done(batch []meter.Reading) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.delivered += int64(len(batch))
 	o.backlog.Add(-int64(len(batch)))
 	if len(o.spare) < spareChunks && cap(batch) == o.size {
 		o.spare = append(o.spare, batch[:0])

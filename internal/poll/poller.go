@@ -96,6 +96,10 @@ func (p *Poller) Run(ctx context.Context) error {
 	return errors.Join(p.out.finish(grace, left), closed)
 }
 
+// Flush waits until the sink has taken everything that was read so far, at
+// most until ctx ends.
+func (p *Poller) Flush(ctx context.Context) error { return p.out.flush(ctx) }
+
 // begun schedules the fleet.
 func (p *Poller) begun(ctx context.Context) {
 	p.applying.Lock()
@@ -195,6 +199,10 @@ func (p *Poller) wake(ctx context.Context) {
 // known are tried a few at a time: a fleet that starts, or comes back after
 // its network was down, is no storm.
 func (p *Poller) give(list []due) {
+	if p.held() {
+		p.holdAll(list)
+		return
+	}
 	n := min(p.cfg.Ramp, len(p.ramp))
 	for _, t := range p.ramp[:n] {
 		t.reader.ramped = false

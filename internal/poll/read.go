@@ -24,7 +24,10 @@ func (p *Poller) begin(r *reader) {
 // It runs on whatever goroutine the driver finished on.
 func (p *Poller) complete(r *reader, list []meter.Reading, err error) {
 	d := r.device
-	if err == nil || !d.cutShort() {
+	switch {
+	case errors.Is(err, drivers.ErrHeld):
+		p.hold(d, 1) // what had come before is nobody's
+	case err == nil || !d.cutShort():
 		now := p.cfg.Now()
 		if len(list) == 0 {
 			list, err = p.nothing(d, r.group, now, err)
