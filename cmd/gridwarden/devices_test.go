@@ -29,7 +29,9 @@ func (f *fleet) Device(id string) (*control.Detail, bool) { return &f.detail, id
 func (f *fleet) Reload(context.Context, string) (*control.Reload, error) { return &f.reload, nil }
 
 // runningFleet serves a fleet in a folder with a configuration, and returns that.
-func runningFleet(t *testing.T, f *fleet) (file string) {
+func runningFleet(t *testing.T, f *fleet) (file string) { return runningService(t, f) }
+
+func runningService(t *testing.T, s control.Service) (file string) {
 	t.Helper()
 	dir := t.TempDir()
 	file = filepath.Join(dir, "g.yaml")
@@ -42,7 +44,7 @@ func runningFleet(t *testing.T, f *fleet) (file string) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- socket.Serve(ctx, f) }()
+	go func() { ended <- socket.Serve(ctx, s) }()
 	t.Cleanup(func() {
 		stop()
 		if err := errors.Join(<-ended, socket.Close()); err != nil {
