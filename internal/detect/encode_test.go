@@ -148,8 +148,12 @@ func FuzzDecodePlan(f *testing.F) {
 		if p.Last-p.First > 100 || len(p.Shares) > 10 {
 			return
 		}
+		r, err := NewRunner(context.Background(), in, p)
+		if err != nil {
+			return
+		}
 		for part := range p.Parts() { // whatever it says, no host falls over it
-			_, _ = RunPart(context.Background(), in, p, part)
+			_, _ = r.load(context.Background(), part)
 		}
 	})
 }
