@@ -25,7 +25,10 @@ func Run(t *testing.T, open func(t *testing.T) curve.WorkStore) {
 	}{
 		{"empty", testEmpty}, {"round trip", testRoundTrip}, {"all or none", testAllOrNone}, {"replace", testReplace},
 		{"open days", testOpenDays}, {"features", testFeatures}, {"transaction", testTransaction},
-		{"concurrent", testConcurrent}, {"long span", testLongSpan},
+		{"concurrent", testConcurrent}, {"long span", testLongSpan}, {"many meters", testManyMeters},
+		{"versions", testVersions}, {"reopen", testReopen}, {"twice in one put", testTwiceInOnePut}, {"new features", testNewFeatures},
+		{"commit", testCommit}, {"fencing", testFencing}, {"commit all or none", testCommitAllOrNone},
+		{"concurrent commits", testConcurrentCommits}, {"many states", testManyStates}, {"encoded", testEncoded},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
