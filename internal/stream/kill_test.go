@@ -3,10 +3,12 @@ package stream
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,25 +16,17 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// The environment that turns the test binary into the publisher to be killed.
-const (
-	childDir  = "GRIDWARDEN_STREAM_TEST_DIR"
-	childFrom = "GRIDWARDEN_STREAM_TEST_FROM"
-)
+// killsVariable says how often TestKillLosesNothing kills; 5 times otherwise.
+const killsVariable = "GRIDWARDEN_STREAM_KILLS"
 
 func TestMain(m *testing.M) {
 	if code, played := playRole(); played {
 		os.Exit(code)
-	}
-	if dir := os.Getenv(childDir); dir != "" {
-		if err := publishForever(dir, os.Getenv(childFrom)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		os.Exit(1)
 	}
 	// The server's own waits for a leaf's answer; they end within half a
 	// minute, whatever became of the server.
@@ -41,42 +35,80 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*stream).tryDeleteSourcingConsumer.func1"))
 }
 
-// publishForever publishes numbered readings and prints "acked N" when all up
-// to N are acknowledged.
-func publishForever(dir, from string) error {
-	n, err := strconv.Atoi(from)
+// workUntilKilled publishes readings numbered from args[1] on in the folder
+// args[0] and prints "acked N" when all up to N are acknowledged. Meanwhile
+// one positioned reader and one durable consumer keep what they get.
+func workUntilKilled(args []string) error {
+	dir := args[0]
+	n, err := strconv.Atoi(args[1])
 	if err != nil {
 		return fmt.Errorf("first number: %w", err)
 	}
-	ctx := context.Background()
-	s, err := Open(ctx, Config{Dir: dir, MessageBytes: 1000, Logger: slog.New(slog.DiscardHandler)})
+	s, err := openChild(Config{Dir: dir, MessageBytes: 1000, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
-	for {
-		batch := sample(100)
-		for i := range batch {
-			batch[i].Value = float64(n + i)
+	g, ctx := errgroup.WithContext(context.Background())
+	g.Go(func() error {
+		for {
+			if err := s.PublishReadings(ctx, counted(n, 100)); err != nil {
+				return err
+			}
+			n += 100
+			fmt.Printf("acked %d\n", n-1)
 		}
-		if err := s.PublishReadings(ctx, batch); err != nil {
-			return err
-		}
-		n += len(batch)
-		fmt.Printf("acked %d\n", n-1)
-	}
+	})
+	g.Go(func() error { return readAndKeep(ctx, s, dir, nil) })
+	g.Go(func() error { return consumeAndKeep(ctx, s, dir, nil) })
+	return g.Wait()
 }
 
-// killAfter starts the publisher at number from, kills it with SIGKILL once
-// it has been acknowledging for a while, and returns the last number that it
-// knew to be acknowledged.
+// readAndKeep reads on by position; it keeps what it read and the position
+// together.
+func readAndKeep(ctx context.Context, s *Stream, dir string, enough func(*ledger) bool) error {
+	l, err := openLedger(filepath.Join(dir, "read"))
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	r := Reader{Name: "curves", Partition: AllPartitions, After: l.last}
+	return s.ReadReadings(ctx, r, func(_ context.Context, rs []meter.Reading, last uint64) error {
+		return keep(l, rs, last, enough)
+	})
+}
+
+// consumeAndKeep consumes with acknowledgements.
+func consumeAndKeep(ctx context.Context, s *Stream, dir string, enough func(*ledger) bool) error {
+	l, err := openLedger(filepath.Join(dir, "consumed"))
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	return s.ConsumeReadings(ctx, "historian", func(_ context.Context, rs []meter.Reading) error {
+		return keep(l, rs, 0, enough)
+	})
+}
+
+var errEnough = errors.New("enough")
+
+func keep(l *ledger, rs []meter.Reading, last uint64, enough func(*ledger) bool) error {
+	time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond) // be killed before it is kept, too
+	if err := l.append(rs, last); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond) // and after
+	if enough != nil && enough(l) {
+		return Final(errEnough)
+	}
+	return nil
+}
+
+// killAfter starts the working process at number from, kills it with SIGKILL
+// once it has been acknowledging for a while, and returns the last number
+// that it knew to be acknowledged.
 func killAfter(t *testing.T, dir string, from int, work time.Duration) (acked int) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childDir+"="+dir, childFrom+"="+strconv.Itoa(from))
+	cmd := child(t, nil, "work", dir, strconv.Itoa(from))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -102,54 +134,79 @@ func killAfter(t *testing.T, dir string, from int, work time.Duration) (acked in
 	}
 	err = cmd.Wait()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-		t.Fatalf("the publisher was not killed: %v", err)
+		t.Fatalf("the working process was not killed: %v", err)
 	}
 	if acked < from {
-		t.Fatal("the publisher acknowledged nothing before it was killed")
+		t.Fatal("the working process acknowledged nothing before it was killed")
 	}
 	return acked
 }
 
-// TestKillLosesNothing kills a publishing process several times and checks
-// that every reading which it knew to be acknowledged is delivered, once.
+// TestKillLosesNothing kills a process that publishes, reads by position and
+// consumes, again and again at random moments. What it knew to be
+// acknowledged has been read by position exactly once, and was consumed.
 func TestKillLosesNothing(t *testing.T) {
-	dir := t.TempDir()
-	acknowledged := make(map[float64]bool)
-	from := 0
-	for kill := range 5 {
-		last := killAfter(t, dir, from, time.Duration(50+70*kill)*time.Millisecond)
-		for n := from; n <= last; n++ {
-			acknowledged[float64(n)] = true
+	kills := 5
+	if text := os.Getenv(killsVariable); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("%s=%q: give a whole number from 1 on", killsVariable, text)
 		}
-		from = last + 1_000_001 // unacknowledged ones may be stored too
+		kills = n
+	}
+	dir := t.TempDir()
+	acknowledged := make(map[int]bool)
+	from := 0
+	for range kills {
+		last := killAfter(t, dir, from, time.Duration(rand.IntN(400))*time.Millisecond)
+		for n := from; n <= last; n++ {
+			acknowledged[n] = true
+		}
+		from = last + 100_001 // unacknowledged ones may be stored too
 	}
 
 	s := open(t, Config{Dir: dir})
-	waiting := backlog(t, s, "historian")
-	seen := make(map[float64]int)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	missing := len(acknowledged)
-	if err := s.ConsumeReadings(ctx, "historian", func(_ context.Context, rs []meter.Reading) error {
-		for _, r := range rs {
-			if seen[r.Value]++; seen[r.Value] == 1 && acknowledged[r.Value] {
-				missing--
-			}
-		}
-		if missing == 0 {
-			cancel()
-		}
-		return nil
-	}); err != nil {
+	info, err := s.info(t.Context(), Readings)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if missing > 0 {
-		t.Errorf("%d of %d acknowledged readings lost", missing, len(acknowledged))
-	}
-	for n, times := range seen {
-		if times > 1 {
-			t.Errorf("reading %.0f delivered %d times", n, times)
+	all := func(l *ledger) bool { return l.holds(acknowledged) }
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for name, finish := range map[string]func(context.Context, *Stream, string, func(*ledger) bool) error{"read": readAndKeep, "consumed": consumeAndKeep} {
+		l, err := openLedger(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
 		}
+		before := len(l.seen)
+		l.close()
+		if !l.holds(acknowledged) || name == "read" && l.last < info.State.LastSeq {
+			enough := all
+			if name == "read" { // the last acknowledged batch is not the last of the stream
+				enough = func(l *ledger) bool { return l.last >= info.State.LastSeq }
+			}
+			if err := finish(ctx, s, dir, enough); err != nil && !errors.Is(err, errEnough) {
+				t.Fatal(err)
+			}
+		}
+		if l, err = openLedger(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		l.close()
+		lost, twice := 0, 0
+		for n := range acknowledged {
+			if l.seen[n] == 0 {
+				lost++
+			}
+		}
+		for _, times := range l.seen {
+			if times > 1 {
+				twice++
+			}
+		}
+		if lost > 0 || twice > 0 && name == "read" {
+			t.Errorf("%s: %d of %d acknowledged readings lost, %d twice", name, lost, len(acknowledged), twice)
+		}
+		t.Logf("%s: %d readings acknowledged before %d kills, %d of them kept by then; %d lost, %d twice", name, len(acknowledged), kills, before, lost, twice)
 	}
-	t.Logf("%d readings acknowledged before 5 kills, %d messages found", len(acknowledged), waiting)
 }
