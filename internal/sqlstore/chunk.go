@@ -120,45 +120,87 @@ func (c *chunk) encode() (index, features, curves []byte) {
 // missingFeature is a float32 that is no number.
 const missingFeature = 0x7fc00000
 
+// chunkIndex reads the index of a stored chunk.
+type chunkIndex struct {
+	r       reader
+	width   uint64 // bytes of features of each day
+	present uint64
+	origins []provenance
+}
+
+func openIndex(index []byte) (*chunkIndex, error) {
+	x := &chunkIndex{r: reader{in: index}}
+	if v := x.r.byte(); v != chunkVersion {
+		return nil, fmt.Errorf("%w (version %d)", errChunk, v)
+	}
+	x.width = x.r.uvarint()
+	x.present = x.r.uint64()
+	x.origins = x.r.origins()
+	if x.r.bad || x.width%4 != 0 || x.width > 1<<16 {
+		return nil, fmt.Errorf("%w (head of the index)", errChunk)
+	}
+	return x, nil
+}
+
+// next reads what the index says of the next slot that is present: the record
+// without its bytes, and the length of its curve.
+func (x *chunkIndex) next() (r record, length uint64) {
+	origin := x.r.uvarint()
+	r.version = int64(x.r.uvarint())
+	length = x.r.uvarint()
+	if origin >= uint64(len(x.origins)) || r.version < 1 {
+		x.r.bad = true
+		return r, 0
+	}
+	r.at, r.origin = x.origins[origin].at, x.origins[origin].origin
+	return r, length
+}
+
 // decodeChunk reads a stored chunk; the days refer to the bytes. Features or
 // curves may be nil: those of the days are empty then.
 func decodeChunk(c *chunk, index, features, curves []byte) error {
 	*c = chunk{}
-	r := reader{in: index}
-	if v := r.byte(); v != chunkVersion {
-		return fmt.Errorf("%w (version %d)", errChunk, v)
+	x, err := openIndex(index)
+	if err != nil {
+		return err
 	}
-	width := r.uvarint()
-	present := r.uint64()
-	origins := r.origins()
-	count := uint64(bits.OnesCount64(present))
-	if r.bad || width%4 != 0 || width > 1<<16 || features != nil && uint64(len(features)) != count*width {
+	if features != nil && uint64(len(features)) != uint64(bits.OnesCount64(x.present))*x.width {
 		return fmt.Errorf("%w (features)", errChunk)
 	}
 	cut, place := reader{in: curves}, uint64(0)
-	slots(present, func(slot int) {
-		d := &c.days[slot]
-		origin := r.uvarint()
-		d.version = int64(r.uvarint())
-		length := r.uvarint()
-		if origin >= uint64(len(origins)) || d.version < 1 {
-			r.bad = true
-			return
-		}
-		d.at, d.origin = origins[origin].at, origins[origin].origin
+	slots(x.present, func(slot int) {
+		r, length := x.next()
 		if curves != nil {
-			d.curve = cut.bytes(length)
+			r.curve = cut.bytes(length)
 		}
 		if features != nil {
-			d.features = features[place*width : (place+1)*width]
+			r.features = features[place*x.width : (place+1)*x.width]
 		}
+		c.days[slot] = r
 		place++
 	})
-	if r.bad || cut.bad || len(r.in) != 0 || len(cut.in) != 0 {
+	if x.r.bad || cut.bad || len(x.r.in) != 0 || len(cut.in) != 0 {
 		return fmt.Errorf("%w (index)", errChunk)
 	}
-	c.present = present
+	c.present = x.present
 	return nil
+}
+
+// locate finds one slot's record, without features, and where in the chunk's
+// curves its curve lies; ok is false where the slot is empty.
+func locate(index []byte, slot int) (r record, from, length uint64, ok bool, err error) {
+	x, err := openIndex(index)
+	if err != nil || x.present&(1<<slot) == 0 {
+		return record{}, 0, 0, false, err
+	}
+	for before := bits.OnesCount64(x.present & (1<<slot - 1)); before >= 0; before-- {
+		from += length
+		r, length = x.next()
+	}
+	if x.r.bad {
+		return record{}, 0, 0, false, fmt.Errorf("%w (index)", errChunk)
+	}
+	return r, from, length, true, nil
 }
 
 func (r *reader) origins() []provenance {

@@ -72,14 +72,16 @@ func readClosed(ctx context.Context, c conn, in string, args []any, slot int, ad
 		if err := rows.Scan(&key, &index, &curves); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
-		var stored chunk
-		if err := decodeChunk(&stored, index, nil, curves); err != nil {
-			return fmt.Errorf("%s: %w", dateOf(key), err)
+		r, from, length, ok, err := locate(index, slot)
+		if err != nil || !ok {
+			return err
 		}
-		if !stored.has(slot) {
-			return nil
+		cut := reader{in: curves}
+		cut.bytes(from)
+		if r.curve = cut.bytes(length); cut.bad {
+			return fmt.Errorf("%s: %w (curves)", dateOf(key), errChunk)
 		}
-		return add(key, &stored.days[slot])
+		return add(key, &r)
 	}, `SELECT id, days, curves FROM day_chunks WHERE id `+in, args...)
 }
 
