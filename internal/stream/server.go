@@ -19,6 +19,8 @@ import (
 // storeReserve is room for bookkeeping beyond the streams' own limits.
 const storeReserve = 1 << 30
 
+const readyInterval = 100 * time.Millisecond
+
 // embedded is the server in this process.
 type embedded struct {
 	*server.Server
@@ -63,7 +65,7 @@ func startServer(ctx context.Context, cfg Config) (*embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream: embedded server in %s: %w", cfg.Dir, err)
 	}
-	e := &embedded{Server: srv, log: &serverLog{log: cfg.Logger, errors: make(chan struct{}, 1)}, login: login}
+	e := &embedded{Server: srv, log: &serverLog{log: cfg.Logger, errors: make(chan struct{}, 1), fatal: make(chan struct{}, 1)}, login: login}
 	srv.SetLoggerV2(e.log, false, false, false)
 	begin := time.Now()
 	started := make(chan struct{})
@@ -71,21 +73,15 @@ func startServer(ctx context.Context, cfg Config) (*embedded, error) {
 		defer close(started)
 		srv.Start() // where it listens for clients this lasts until the end
 	}()
-	ready := make(chan bool, 1)
-	go func() { ready <- srv.ReadyForConnections(startTimeout) }()
 	stop := func() {
 		srv.Shutdown()
 		srv.WaitForShutdown()
 		<-started
-		<-ready
 	}
-	var ok bool
-	select {
-	case ok = <-ready:
-		ready <- ok
-	case <-ctx.Done():
+	ok, err := e.ready(ctx, begin.Add(startTimeout))
+	if err != nil {
 		stop()
-		return nil, fmt.Errorf("stream: start of the embedded server: %w", ctx.Err())
+		return nil, err
 	}
 	if !ok || !srv.JetStreamEnabled() {
 		stop()
@@ -103,6 +99,23 @@ func startServer(ctx context.Context, cfg Config) (*embedded, error) {
 	e.messages, e.bytes = jsz.Messages, jsz.Bytes
 	cfg.Logger.Info("stream recovered", "dir", cfg.Dir, "took", e.recovery.Round(time.Millisecond), "messages", e.messages, "bytes", e.bytes)
 	return e, nil
+}
+
+// ready waits until the server has read its files and listens where it shall.
+func (e *embedded) ready(ctx context.Context, deadline time.Time) (bool, error) {
+	for time.Now().Before(deadline) {
+		select {
+		case <-e.log.fatal:
+			return false, nil
+		case <-ctx.Done():
+			return false, fmt.Errorf("stream: start of the embedded server: %w", ctx.Err())
+		default:
+			if e.ReadyForConnections(readyInterval) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // listenOptions has the server take connections, and returns how this process
@@ -178,6 +191,8 @@ type serverLog struct {
 	log    *slog.Logger
 	errors chan struct{} // holds something when there was an error since it was read
 
+	fatal chan struct{} // holds something after an error that ends the server
+
 	mu      sync.Mutex
 	trouble string // the last error
 	leaf    string // the last error of a connection to or from a leaf node
@@ -233,7 +248,13 @@ func (l *serverLog) Errorf(format string, v ...any) {
 }
 
 // Fatalf logs and keeps an error that ends the server.
-func (l *serverLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.Errorf(format, v...)
+	select {
+	case l.fatal <- struct{}{}:
+	default:
+	}
+}
 
 // Debugf logs nothing.
 func (l *serverLog) Debugf(string, ...any) {}
