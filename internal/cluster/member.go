@@ -285,6 +285,11 @@ func (m *Member) surrender(ctx context.Context) error {
 	return fmt.Errorf("cluster: host %s: %w", m.cfg.Host, ErrNameTaken)
 }
 
+// Announce changes the digest that is shown to others.
+func (m *Member) Announce(digest string) {
+	m.send(context.Background(), func(time.Duration) { m.mind.about.Digest = digest })
+}
+
 // Drop gives a partition up at once, of which its holder found that another
 // has claimed it.
 func (m *Member) Drop(ctx context.Context, partition int, because error) {

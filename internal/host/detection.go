@@ -25,11 +25,9 @@ func (h *Host) Detect(ctx context.Context, progress func(detect.Progress)) (*det
 	if err != nil {
 		return nil, err
 	}
-	result, err := detect.Run(ctx, detect.Input{
-		Network: h.Network(), Curves: h.db.Curves(), First: first, Last: last, Location: h.cfg.Location(),
-		Uses: h.reference.Uses, Tariffs: h.reference.Tariffs, Prior: h.cfg.Risk.Prior,
-		Evaluators: h.plugins.Evaluators(), PseudonymKey: h.secret, Progress: progress, Now: h.opts.Now,
-	})
+	in := h.detectInput()
+	in.First, in.Last, in.Progress = first, last, progress
+	result, err := h.judge(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("detection: %w", err)
 	}

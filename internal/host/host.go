@@ -68,6 +68,7 @@ type Host struct {
 	latest    *latest
 	fleet     atomic.Pointer[fleet]
 	poller    *poll.Poller
+	tenancy   *tenancy // nil where this host is alone
 	plugins   *detect.Plugins
 	cases     *cases.Service
 	access    *access.Service
@@ -103,7 +104,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 	}
 	for _, open := range []func(context.Context) error{
 		h.openControl, h.openStore, h.openRecords, h.openStream, h.openHistorian,
-		h.openPolling, h.openDetectors, h.openCases, h.openWeb,
+		h.openPolling, h.openDetectors, h.openCases, h.openCluster, h.openWeb,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())

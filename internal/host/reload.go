@@ -95,8 +95,7 @@ func (h *Host) reload(result *Reload) error {
 	}
 	result.Restart = config.Changed(h.cfg, cfg)
 	result.Warnings = strangers(devices, network)
-	h.setFleet(devices)
-	if result.Change, err = h.poller.Apply(devices); err != nil {
+	if result.Change, err = h.applyDevices(devices); err != nil {
 		return err
 	}
 	h.reloads.profiles = inUse(devices, profiles)

@@ -16,7 +16,7 @@ const folderInterval = time.Minute
 // and returns nil. Exports that the configuration names are imported first
 // while everything else runs already.
 func (h *Host) Run(ctx context.Context) error {
-	if err := h.Start(ctx, h.routine); err != nil && !errors.Is(err, context.Canceled) {
+	if err := h.Start(ctx, h.leading(h.leaderRoutine)); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
@@ -36,13 +36,18 @@ func (h *Host) Start(ctx context.Context, main func(context.Context) error) erro
 	g.Go(func() error { return h.reloadOnSignal(ctx) })
 	g.Go(func() error { return h.relay(ctx) })
 	g.Go(func() error { return h.stopWithTheStream(ctx) })
-	as(Polling, h.poll)
 	as(Storing, h.feedHistorian)
-	as(Storing, h.buildAllCurves)
-	as(Detecting, h.watchDays)
+	if h.tenancy != nil {
+		g.Go(func() error { return h.tenancy.run(ctx) })
+		as(Detecting, h.workForAll)
+	} else {
+		as(Polling, h.poll)
+		as(Storing, h.buildAllCurves)
+	}
+	as(Detecting, h.leading(h.watchDays))
 	as(Casework, h.considerFindings)
 	as(Serving, h.showCases)
-	if !h.does(Storing) {
+	if !h.does(Storing) || h.tenancy != nil {
 		as(Serving, h.watchLive)
 	}
 	g.Go(func() error { return main(ctx) })

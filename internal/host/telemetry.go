@@ -97,6 +97,11 @@ func (h *Host) openPolling(context.Context) error {
 		// What is written through to the disk batch by batch is gathered longer.
 		cfg.FlushEvery, cfg.BatchSize = powerFlush, powerBatch
 	}
+	if h.clustered() {
+		if err := h.sharePolling(&cfg); err != nil {
+			return err
+		}
+	}
 	if h.poller, err = poll.New(cfg); err != nil {
 		return fmt.Errorf("polling: %w", err)
 	}

@@ -84,6 +84,13 @@ const (
 	longestSlot  = 100 * time.Millisecond
 )
 
+// SlotOf is the slot of a poller that is to read devices which it is given
+// later, by Apply.
+func SlotOf(devices []drivers.Device) time.Duration {
+	c := Config{Devices: devices}
+	return c.slot()
+}
+
 // slot is a tenth of the shortest interval of any group: waking up costs as
 // much as some polls, and no device is read later for it than that.
 func (c *Config) slot() time.Duration {

@@ -100,6 +100,14 @@ func (p *Poller) Run(ctx context.Context) error {
 // most until ctx ends.
 func (p *Poller) Flush(ctx context.Context) error { return p.out.flush(ctx) }
 
+// Running reports whether Run has begun and not ended: then devices can be
+// replaced by Apply.
+func (p *Poller) Running() bool {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	return p.ctx != nil && p.ctx.Err() == nil
+}
+
 // begun schedules the fleet.
 func (p *Poller) begun(ctx context.Context) {
 	p.applying.Lock()
