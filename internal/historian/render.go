@@ -63,5 +63,10 @@ func (f form) render(t *text, readings []meter.Reading) {
 }
 
 func repeated(readings []meter.Reading, q meter.Quantity) bool {
-	return slices.ContainsFunc(readings, func(r meter.Reading) bool { return r.Quantity == q })
+	for i := range readings {
+		if readings[i].Quantity == q {
+			return true
+		}
+	}
+	return false
 }
