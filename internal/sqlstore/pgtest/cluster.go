@@ -61,6 +61,11 @@ func (c *Cluster) begin(ctx context.Context) error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+	// Whoever a test adds needs a password.
+	access := "host all " + superuser + " 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+	if err := os.WriteFile(filepath.Join(c.data(), "pg_hba.conf"), []byte(access), 0o600); err != nil {
+		return fmt.Errorf("access to PostgreSQL: %w", err)
+	}
 	var err error
 	if c.log, err = os.Create(filepath.Join(c.dir, "log")); err != nil {
 		return fmt.Errorf("log of PostgreSQL: %w", err)

@@ -5,29 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/internal/grid"
 )
-
-func TestResultsReturnTheNewestRun(t *testing.T) { eachEngine(t, resultsReturnTheNewestRun) }
-
-func resultsReturnTheNewestRun(t *testing.T, db *DB) {
-	ctx, results := t.Context(), db.Results()
-	if got, err := results.LatestResult(ctx); err != nil || got != nil {
-		t.Fatalf("an empty store gave %v, %v", got, err)
-	}
-	at := time.Date(2026, 3, 1, 4, 0, 0, 0, time.UTC)
-	newer := &detect.Result{RunID: "b", At: at.Add(time.Hour), Prior: 0.02, UsagePoints: []detect.Assessment{{UsagePointID: "U1", Risk: 0.7}}}
-	for _, r := range []*detect.Result{newer, {RunID: "a", At: at}} {
-		if err := results.SaveResult(ctx, r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := results.LatestResult(ctx)
-	if err != nil || !reflect.DeepEqual(got, newer) {
-		t.Fatalf("latest result %+v, %v; want %+v", got, err, newer)
-	}
-}
 
 func TestRegistryRoundTrip(t *testing.T) { eachEngine(t, registryRoundTrip) }
 
