@@ -71,7 +71,10 @@ func runCases(ctx context.Context, s settings, chosen []Case) (missed bool, err 
 		if err := os.MkdirAll(r.Dir, 0o750); err != nil {
 			return true, fmt.Errorf("folder of the case: %w", err)
 		}
-		if err := c.Run(ctx, r); err != nil {
+		began := workSoFar()
+		err := c.Run(ctx, r)
+		r.Measure("processors used by others", began.others(), "%")
+		if err != nil {
 			r.failed = err
 			fmt.Fprintf(os.Stderr, "  %s failed: %v\n", c.Name, err)
 		}
