@@ -91,7 +91,7 @@ opens cases that people decide.`,
 	})
 	root.AddCommand(
 		newDemo(), newRun(), newCheck(), newScan(), newProbe(), newDevices(),
-		newPlugins(), newStream(), newCases(), newUsers(), newRegistry(), newOPCUA(), newHistorian(), newVersion(),
+		newPlugins(), newStream(), newCluster(), newCases(), newUsers(), newRegistry(), newOPCUA(), newHistorian(), newVersion(),
 		newImport(),
 	)
 	argumentsAreInput(root)

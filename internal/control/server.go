@@ -10,7 +10,7 @@ import (
 )
 
 // Service is what a running program answers with. One that has a stream is a
-// StreamService too.
+// StreamService too, one that can be in a cluster a ClusterService.
 type Service interface {
 	// Devices returns every device in the order of the configuration.
 	Devices() []Device
@@ -84,6 +84,12 @@ func handler(service Service) http.Handler {
 	})
 	if stream, ok := service.(StreamService); ok {
 		serveStream(mux, stream)
+	}
+	if cluster, ok := service.(ClusterService); ok {
+		serveCluster(mux, cluster)
+	}
+	if backup, ok := service.(BackupService); ok {
+		serveBackup(mux, backup)
 	}
 	return mux
 }

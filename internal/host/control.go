@@ -17,7 +17,8 @@ func (h *Host) controlled() control.Service {
 	return struct {
 		controlView
 		streamView
-	}{controlView{h}, streamView{h.stream}}
+		clusterView
+	}{controlView{h}, streamView{h.stream}, clusterView{h}}
 }
 
 type controlView struct{ h *Host }
