@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,7 +68,7 @@ func (s *Stream) Links(ctx context.Context) ([]Link, error) {
 				link.Problem = fmt.Sprintf("silent for %s; it keeps its readings for as long as its retention allows, look at the link", from.Active.Round(time.Second))
 			}
 		}
-		if n := s.connections(leaf); n > 1 {
+		if n, _ := s.connections(leaf); n > 1 {
 			link.Problem = fmt.Sprintf("%d programs call themselves %s; give each a stream.source of its own", n, leaf)
 		}
 		out = append(out, link)
@@ -77,15 +78,24 @@ func (s *Stream) Links(ctx context.Context) ([]Link, error) {
 
 // answerForAbsent answers the server's own requests to leaves that are not
 // connected. Unanswered it would wait for half a minute and more, also after
-// the leaf has come; with an answer it asks again once the leaf is there.
-func (s *Stream) answerForAbsent() error {
+// the leaf has come; with an answer it asks again once the leaf is there. A
+// request that comes between a leaf's connection and its readiness is sent
+// again.
+func (s *Stream) answerForAbsent(ctx context.Context) error {
 	for _, leaf := range s.cfg.Leaves {
 		answer := []byte(fmt.Sprintf(`{"type":"io.nats.jetstream.api.v1.consumer_create_response","error":{"code":503,"err_code":%d,"description":%q}}`, errNotAvailable, leaf+" is not connected"))
 		_, err := s.conn.Subscribe(domainAPI(leaf)+".CONSUMER.CREATE.>", func(m *nats.Msg) {
-			if s.connections(leaf) > 0 {
+			connected, ready := s.connections(leaf)
+			if ready {
 				return // it answers itself
 			}
-			if err := m.Respond(answer); err != nil {
+			var err error
+			if connected == 0 {
+				err = m.Respond(answer)
+			} else if err = sleep(ctx, linkSettles); err == nil {
+				err = s.conn.PublishMsg(m)
+			}
+			if err != nil {
 				s.log.Debug("not answered for an absent leaf", "leaf", leaf, "error", err)
 			}
 		})
@@ -96,21 +106,26 @@ func (s *Stream) answerForAbsent() error {
 	return nil
 }
 
-// connections are how many leaves of a name are connected to this hub.
-func (s *Stream) connections(leaf string) (n int) {
+// linkSettles is how long a leaf's subscriptions may take after it connected.
+const linkSettles = 200 * time.Millisecond
+
+// connections are how many leaves of a name are connected to this hub, and
+// whether it can ask them.
+func (s *Stream) connections(leaf string) (n int, ready bool) {
 	if s.server == nil {
-		return 0
+		return 0, false
 	}
-	all, err := s.server.Leafz(nil)
+	all, err := s.server.Leafz(&server.LeafzOptions{Subscriptions: true})
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	for _, l := range all.Leafs {
 		if !l.IsSpoke && l.Name == serverName(leaf) {
 			n++
+			ready = ready || slices.Contains(l.Subs, domainAPI(leaf)+".CONSUMER.>")
 		}
 	}
-	return n
+	return n, ready
 }
 
 func (s *Stream) linkToHub(ctx context.Context) (Link, error) {

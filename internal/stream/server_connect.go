@@ -27,7 +27,7 @@ func (s *Stream) connect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("stream: connect to the embedded server: %w", err)
 	}
-	return s.answerForAbsent()
+	return s.answerForAbsent(context.WithoutCancel(ctx))
 }
 
 func (s *Stream) connectExternal() error {
