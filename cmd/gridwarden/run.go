@@ -84,7 +84,7 @@ func runHost(ctx context.Context, w io.Writer, cfg *config.Config, options host.
 	trim.Go(func() { thrift(trimming) })
 	defer trim.Wait()
 	defer stopTrimming()
-	fmt.Fprintf(w, "Console on %s\n", h.Address())
+	fmt.Fprintf(w, "%s\nConsole on %s\n", h.Recovered(), h.Address())
 	users, err := h.Access().Users(ctx)
 	if err != nil {
 		return err

@@ -28,6 +28,15 @@ func (h *Host) openStream(ctx context.Context) (err error) {
 	return nil
 }
 
+// Recovered says what the start found in the stream, and how long that took.
+func (h *Host) Recovered() string {
+	if h.cfg.Stream.URL != "" {
+		return "Stream on the NATS servers of stream.url"
+	}
+	took, messages, bytes := h.stream.Recovery()
+	return fmt.Sprintf("Stream recovered in %v: %d messages, %.1f MB", took.Round(time.Millisecond), messages, float64(bytes)/1e6)
+}
+
 // openHistorian connects to the configured historian, or runs InfluxDB as a
 // child. Without either the program works on: telemetry waits in the stream.
 func (h *Host) openHistorian(ctx context.Context) error {
