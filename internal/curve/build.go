@@ -18,10 +18,10 @@ type ruler struct {
 
 // built is a curve before validation, with what a person should know of it.
 type built struct {
-	day       Day
-	counted   float64  // energy that the register counted over the whole day; NaN where it does not say
-	notes     []string // breaks of the register, in words
-	rollovers int
+	day     Day
+	counted float64  // energy that the register counted over the whole day; NaN where it does not say
+	notes   []string // breaks of the register, in words
+	carried float64  // energy that rounding has left over
 }
 
 // energyDecimals is the resolution of accumulated energies, 0.1 Wh: finer than
@@ -61,7 +61,40 @@ func (d *workDay) build(meterID string, r *ruler, open bool) built {
 		}
 		b.day.Other[kept[m.code].quantity] = column
 	}
+	d.inherit(&b)
 	return b
+}
+
+// inherit fills in what only the open day of before knows.
+func (d *workDay) inherit(b *built) {
+	var base Day
+	if len(d.base) == 0 || Decode(&base, b.day.MeterID, d.date, d.base) != nil || len(base.EnergyKWh) != len(b.day.EnergyKWh) {
+		return
+	}
+	for i, kwh := range base.EnergyKWh {
+		if b.day.EnergyKWh[i] == b.day.EnergyKWh[i] || kwh != kwh || b.day.Flags != nil && b.day.Flags[i] != 0 {
+			continue
+		}
+		b.day.EnergyKWh[i], b.day.Quality[i] = kwh, base.Quality[i]
+		if base.Flags != nil && base.Flags[i] != 0 {
+			b.day.Flag(i, base.Flags[i])
+		}
+	}
+	for q, column := range base.Other {
+		own := b.day.Other[q]
+		if own == nil {
+			if b.day.Other == nil {
+				b.day.Other = make(map[meter.Quantity][]float32)
+			}
+			b.day.Other[q] = column
+			continue
+		}
+		for i, v := range column {
+			if own[i] != own[i] {
+				own[i] = v
+			}
+		}
+	}
 }
 
 // part is what is known of one interval of a register so far.
@@ -132,8 +165,15 @@ func (d *workDay) buildRegister(b *built, r *ruler) {
 	}
 }
 
+// set gives an interval its energy. What rounding takes from it the next one
+// gets, so that a day has the energy that was counted.
 func (b *built) set(i int, kwh float64, q meter.Quality, f meter.Flags) {
-	b.day.EnergyKWh[i], b.day.Quality[i] = round(kwh, energyDecimals), q
+	rounded := round(kwh+b.carried, energyDecimals)
+	if kwh >= 0 {
+		rounded = max(0, rounded)
+	}
+	b.carried += kwh - rounded
+	b.day.EnergyKWh[i], b.day.Quality[i] = rounded, q
 	if f != 0 {
 		b.day.Flag(i, f)
 	}
@@ -171,15 +211,15 @@ func (s *stepper) take(p, q point, odd *extremes) {
 	case delta < 0:
 		s.breakAt(p, q, fmt.Sprintf("the register fell from %.10g to %.10g kWh: a reset or another meter", p.v, q.v))
 		return
+	case delta > most && top > 0:
+		s.breakAt(p, q, fmt.Sprintf("the register went from %.10g over its maximum to %.10g kWh, more than the supply carries: another meter, or a wrong reading", p.v, q.v))
+		return
 	case delta > most:
 		s.breakAt(p, q, fmt.Sprintf("the register rose from %.10g to %.10g kWh, more than the supply carries: another meter, or a wrong reading", p.v, q.v))
 		return
 	case odd != nil && !(top > 0 && odd.hi <= top && odd.lo >= 0):
 		s.breakAt(p, q, fmt.Sprintf("the register went from %.10g to %.10g kWh by %.10g and %.10g: a reset, or wrong readings", p.v, q.v, odd.lo, odd.hi))
 		return
-	}
-	if top > 0 {
-		s.b.rollovers++
 	}
 	s.each(p, q, func(part *part, from, to, begin, end int64) {
 		part.kwh += delta * float64(to-from) / float64(span)

@@ -18,7 +18,6 @@ type Memory struct {
 	versions    map[string][]memoryDay // what was replaced, in the order it was
 	states      map[stateKey]memoryState
 	readers     map[string]memoryReader
-	checkpoints map[string][]byte
 	transaction sync.Mutex // one Atomically at a time
 }
 
@@ -40,7 +39,7 @@ var (
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{meters: map[string][]memoryDay{}, versions: map[string][]memoryDay{}, states: map[stateKey]memoryState{},
-		readers: map[string]memoryReader{}, checkpoints: map[string][]byte{}}
+		readers: map[string]memoryReader{}}
 }
 
 // CheckPut returns an error where days and features cannot be stored.
@@ -221,19 +220,4 @@ func (m *Memory) Span(_ context.Context) (first, last Date, ok bool, err error) 
 		}
 	}
 	return first, last, ok, nil
-}
-
-// SaveCheckpoint implements Checkpoints.
-func (m *Memory) SaveCheckpoint(_ context.Context, name string, data []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.checkpoints[name] = bytes.Clone(data)
-	return nil
-}
-
-// LoadCheckpoint implements Checkpoints.
-func (m *Memory) LoadCheckpoint(_ context.Context, name string) ([]byte, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return bytes.Clone(m.checkpoints[name]), nil
 }

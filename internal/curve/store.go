@@ -38,19 +38,6 @@ type Transactional interface {
 	Atomically(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
 }
 
-// Checkpoints keep small states by name, so that a reader resumes where it was.
-type Checkpoints interface {
-	SaveCheckpoint(ctx context.Context, name string, data []byte) error
-	// LoadCheckpoint returns nil where there is none.
-	LoadCheckpoint(ctx context.Context, name string) ([]byte, error)
-}
-
-// KeepingStore is what an Accumulator needs: days and its own state.
-type KeepingStore interface {
-	Store
-	Checkpoints
-}
-
 // What brought a version of a meter-day about.
 const (
 	OriginImported = "imported" // an AMI export

@@ -122,14 +122,18 @@ func (t *tracker) dayAt(ctx context.Context, a *Accumulator, ms int64, now time.
 		return t.reload(ctx, a, date)
 	}
 	d := newWorkDay(date, start, end, a.cfg.Interval)
-	if !now.Before(d.over(a)) {
-		stored, err := a.cfg.Store.Days(ctx, t.id, date, date)
-		if err != nil {
-			return nil, fmt.Errorf("meter %s: %w", t.id, err)
-		}
+	stored, err := a.cfg.Store.Days(ctx, t.id, date, date)
+	if err != nil {
+		return nil, fmt.Errorf("meter %s: %w", t.id, err)
+	}
+	switch over := !now.Before(d.over(a)); {
+	case len(stored) == 0:
+	case stored[0].Open && stored[0].Interval == d.interval:
+		d.base = Encode(nil, &stored[0])
+	case !stored[0].Open && over:
 		// What is closed already without a working set of ours is an import,
 		// or so old that its readings are no longer known.
-		d.skipped = len(stored) > 0 && !stored[0].Open
+		d.skipped = true
 	}
 	t.insert(a, d)
 	if d.skipped {

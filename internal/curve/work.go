@@ -37,6 +37,10 @@ type workDay struct {
 
 	means []means // by code
 
+	// base is the stored form of an open day whose working set was lost, or
+	// that an earlier version made: what the readings do not give is as it was.
+	base []byte
+
 	// lateFrom and lateTo are the event times of the readings that came after
 	// the day was over, 0 where none did.
 	lateFrom, lateTo int64

@@ -19,6 +19,7 @@ import (
 //	byte     which of the optional parts follow
 //	         [late: from and to, milliseconds since the margin]
 //	         [readings of the neighbouring days: time, value]
+//	         [an open day of before: its length, the curve]
 //	uvarint  intervals of the register: times and values of first readings,
 //	         times and values of last ones, uncertain ones, extremes
 //	samples  power
@@ -40,6 +41,7 @@ const (
 	partAfter
 	partPowerBefore
 	partPowerAfter
+	partBase
 )
 
 // appendWork appends the stored form of d.
@@ -56,6 +58,7 @@ func appendWork(dst []byte, d *workDay) []byte {
 	}{
 		{d.closed, partClosed}, {d.lateFrom != 0, partLate}, {d.before.at != 0, partBefore}, {d.after.at != 0, partAfter},
 		{d.powerBefore.at != 0, partPowerBefore}, {d.powerAfter.at != 0, partPowerAfter},
+		{len(d.base) > 0, partBase},
 	} {
 		if p.there {
 			parts |= p.bit
@@ -77,6 +80,10 @@ func appendWork(dst []byte, d *workDay) []byte {
 			dst = binary.AppendUvarint(dst, uint64(s.at))
 			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(s.v))
 		}
+	}
+	if len(d.base) > 0 {
+		dst = binary.AppendUvarint(dst, uint64(len(d.base)))
+		dst = append(dst, d.base...)
 	}
 	dst = appendSlots(dst, d)
 	dst = appendSamples(dst, d.power)
@@ -181,9 +188,14 @@ func (c *cursor) work() *workDay {
 			*s.to = sample{c.time(d, at&^uncertainBit) | uint32(at&uncertainBit), c.float32()} //nolint:gosec // checked by time
 		}
 	}
-	if parts >= partPowerAfter<<1 {
-		c.bad = true
+	if parts&partBase != 0 {
+		d.base = slices.Clone(c.bytes(c.uvarint()))
+		var day Day
+		if c.bad = c.bad || len(d.base) == 0 || Decode(&day, "", d.date, d.base) != nil || len(day.EnergyKWh) != d.intervals() || day.Interval != d.interval; c.bad {
+			return nil
+		}
 	}
+	c.bad = c.bad || parts >= partBase<<1
 	c.slots(d)
 	d.power = c.samples(d, powerCells)
 	count := c.uvarint()
