@@ -119,7 +119,7 @@ func (f *scanFlags) run(ctx context.Context, stdout, stderr io.Writer) (err erro
 	o.Evaluators = plugins.Evaluators()
 	o.Reading, o.Detecting = status.reading, status.detecting
 
-	outcome, err := scan.Run(ctx, o)
+	outcome, err := f.judge(ctx, o, status)
 	if err != nil {
 		status.end()
 		if ctx.Err() != nil {
@@ -127,13 +127,11 @@ func (f *scanFlags) run(ctx context.Context, stdout, stderr io.Writer) (err erro
 		}
 		return badInput{err}
 	}
-	status.end()
-	status.warn(outcome.Import.Warnings...)
-	if err := scan.Write(f.out, outcome.Result, f.all, outcome.Open); err != nil {
+	if err := scan.Write(f.out, outcome, f.all); err != nil {
 		return err
 	}
 	if f.json {
-		if err := scan.WriteJSON(stdout, outcome.Result, f.all); err != nil {
+		if err := scan.WriteJSON(stdout, outcome, f.all); err != nil {
 			return err
 		}
 	} else {
@@ -143,6 +141,25 @@ func (f *scanFlags) run(ctx context.Context, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("detector %s did not finish: %s; the results lack its judgement", failed[0].Detector, failed[0].Error)
 	}
 	return nil
+}
+
+// judge reads the export and judges it, step by step.
+func (f *scanFlags) judge(ctx context.Context, o scan.Options, status *progressLine) (*scan.Outcome, error) {
+	status.step("reading %d files, validating, computing features", len(f.readings))
+	days, err := scan.Read(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	report := days.Report
+	status.done("%d meter-days of %d meters, %.0f a second", report.Days, report.Meters, float64(report.Days)/days.Took.Seconds())
+	status.warn(report.Warnings...)
+	status.step("judging")
+	outcome, err := scan.Judge(ctx, o, days)
+	if err != nil {
+		return nil, err
+	}
+	status.done("%d usage points, %d transformers", len(outcome.Result.UsagePoints), len(outcome.Result.Transformers))
+	return outcome, nil
 }
 
 func printSummary(w io.Writer, o *scan.Outcome, dir string) {

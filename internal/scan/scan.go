@@ -42,7 +42,14 @@ type Outcome struct {
 	Import *ingest.Report
 	Result *detect.Result
 	// Open names the measures that are open today, by usage point.
-	Open map[string][]string
+	Open    map[string][]string
+	Seconds Seconds
+}
+
+// Seconds say how long the steps of a scan took.
+type Seconds struct {
+	Read   float64 `json:"read"`   // reading, validating, computing features
+	Detect float64 `json:"detect"` // judging
 }
 
 // ErrNoDays is returned where the files hold no meter-day of the span.
@@ -72,17 +79,9 @@ func Read(ctx context.Context, o Options) (*Days, error) {
 	return d, nil
 }
 
-// Run reads the export and judges it.
-func Run(ctx context.Context, o Options) (*Outcome, error) {
-	days, err := Read(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return Judge(ctx, o, days)
-}
-
 // Judge judges an export that was read.
 func Judge(ctx context.Context, o Options, days *Days) (*Outcome, error) {
+	began := time.Now()
 	list, err := eras(days.store)
 	if err != nil {
 		return nil, err
@@ -105,7 +104,7 @@ func Judge(ctx context.Context, o Options, days *Days) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Import: days.Report, Result: result, Open: open}, nil
+	return &Outcome{Import: days.Report, Result: result, Open: open, Seconds: Seconds{Read: days.Took.Seconds(), Detect: time.Since(began).Seconds()}}, nil
 }
 
 // OpenMeasures names the measures that are open today for every usage point

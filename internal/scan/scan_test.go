@@ -51,7 +51,7 @@ func readRows(t *testing.T, path string) [][]string {
 func TestWrite(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	open := map[string][]string{"UP-1": {"watch", "desk_review"}}
-	if err := Write(dir, result(), true, open); err != nil {
+	if err := Write(dir, &Outcome{Result: result(), Open: open, Seconds: Seconds{Read: 1.5, Detect: 2}}, true); err != nil {
 		t.Fatal(err)
 	}
 	rows := readRows(t, filepath.Join(dir, "findings.csv"))
@@ -73,11 +73,14 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var back detect.Result
+	var back struct {
+		detect.Result
+		Seconds Seconds
+	}
 	if err := json.Unmarshal(data, &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.UsagePoints[0].Risk != 0.9712345678 || back.UsagePoints[1].MeanKW.Known() || back.Prior != 0.01 {
+	if back.UsagePoints[0].Risk != 0.9712345678 || back.UsagePoints[1].MeanKW.Known() || back.Prior != 0.01 || back.Seconds.Read != 1.5 {
 		t.Errorf("read back %+v", back)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, ".part-*"))
@@ -88,7 +91,7 @@ func TestWrite(t *testing.T) {
 
 func TestWriteListsOnlyFindingsWithoutAll(t *testing.T) {
 	dir := t.TempDir()
-	if err := Write(dir, result(), false, nil); err != nil {
+	if err := Write(dir, &Outcome{Result: result()}, false); err != nil {
 		t.Fatal(err)
 	}
 	if rows := readRows(t, filepath.Join(dir, "findings.csv")); len(rows) != 2 {
@@ -101,7 +104,7 @@ func TestWriteNamesTheFolderThatCannotBe(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(file, result(), false, nil); err == nil || !strings.Contains(err.Error(), "--out") {
+	if err := Write(file, &Outcome{Result: result()}, false); err == nil || !strings.Contains(err.Error(), "--out") {
 		t.Errorf("got %v, want the mend", err)
 	}
 }

@@ -17,20 +17,20 @@ import (
 // Write writes findings.csv, transformer_findings.csv and findings.json to
 // dir, creating it. With all, findings.csv and findings.json have every usage
 // point; otherwise only those with a finding. Each file is complete or absent:
-// it is written under another name first. open names the measures that are open
-// for each usage point.
-func Write(dir string, r *detect.Result, all bool, open map[string][]string) error {
+// it is written under another name first.
+func Write(dir string, o *Outcome, all bool) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("result folder: %w; name a folder that can be written with --out", err)
 	}
+	r := o.Result
 	points := Listed(r, all)
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
 	}{
-		{"findings.csv", func(w io.Writer) error { return writeFindings(w, points, open) }},
+		{"findings.csv", func(w io.Writer) error { return writeFindings(w, points, o.Open) }},
 		{"transformer_findings.csv", func(w io.Writer) error { return writeTransformers(w, r.Transformers) }},
-		{"findings.json", func(w io.Writer) error { return WriteJSON(w, r, all) }},
+		{"findings.json", func(w io.Writer) error { return WriteJSON(w, o, all) }},
 	} {
 		if err := writeFile(filepath.Join(dir, f.name), f.write); err != nil {
 			return err
@@ -51,13 +51,19 @@ func Listed(r *detect.Result, all bool) []detect.Assessment {
 	return r.UsagePoints[:n]
 }
 
+// document is findings.json: a result, and how long the scan took.
+type document struct {
+	*detect.Result
+	Seconds Seconds `json:"seconds"`
+}
+
 // WriteJSON writes the result as one indented JSON document.
-func WriteJSON(w io.Writer, r *detect.Result, all bool) error {
-	listed := *r
-	listed.UsagePoints = Listed(r, all)
+func WriteJSON(w io.Writer, o *Outcome, all bool) error {
+	listed := *o.Result
+	listed.UsagePoints = Listed(o.Result, all)
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	if err := e.Encode(&listed); err != nil {
+	if err := e.Encode(document{&listed, o.Seconds}); err != nil {
 		return fmt.Errorf("encode result: %w", err)
 	}
 	return nil
