@@ -30,6 +30,7 @@ func playRole() (code int, played bool) {
 		"publish": publishSome,
 		"hold":    holdFolder,
 		"nats":    serveCluster,
+		"topics":  writeTopics,
 		"work":    workUntilKilled,
 	}[role[0]]
 	if play == nil {
