@@ -72,3 +72,66 @@ func BenchmarkConsume(b *testing.B) {
 	}
 	b.ReportMetric(float64(total)*float64(b.N)/took.Seconds(), "readings/s")
 }
+
+// BenchmarkRead reads two million readings by position.
+func BenchmarkRead(b *testing.B) {
+	s, err := Open(b.Context(), Config{Dir: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const total = 2_000_000
+	in := sample(100_000)
+	for n := 0; n < total; n += len(in) {
+		for i := range in {
+			in[i].ReceiveTime = in[i].ReceiveTime.Add(time.Millisecond)
+		}
+		if err := s.PublishReadings(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		ctx, cancel := context.WithCancel(b.Context())
+		got := 0
+		err := s.ReadReadings(ctx, Reader{Name: "bench", Partition: AllPartitions}, func(_ context.Context, rs []meter.Reading, _ uint64) error {
+			if got += len(rs); got >= total {
+				cancel()
+			}
+			return nil
+		})
+		cancel()
+		if err != nil || got != total {
+			b.Fatal(got, err)
+		}
+	}
+	b.ReportMetric(float64(total)*float64(b.N)/b.Elapsed().Seconds(), "readings/s")
+}
+
+// BenchmarkPublishClaimed publishes batches of 10,000 readings of one
+// partition under a claim, message by message, on one server and on three.
+func BenchmarkPublishClaimed(b *testing.B) {
+	run := func(b *testing.B, cfg Config) {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		s, err := Open(b.Context(), cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.Close()
+		token, err := s.Claim(b.Context(), 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		in := sample(10_000)
+		for b.Loop() {
+			for i := range in {
+				in[i].ReceiveTime = in[i].ReceiveTime.Add(time.Millisecond)
+			}
+			if err := s.PublishClaimed(b.Context(), 1, token, in); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(len(in))*float64(b.N)/b.Elapsed().Seconds(), "readings/s")
+	}
+	b.Run("embedded", func(b *testing.B) { run(b, Config{Dir: b.TempDir()}) })
+	b.Run("replicated", func(b *testing.B) { run(b, Config{URL: threeServers(b).URL(), Guarantee: SurvivesHost}) })
+}

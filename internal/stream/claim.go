@@ -114,6 +114,9 @@ func (s *Stream) claimOf(partition int, token uint64) (*claim, bool) {
 // message that is compared with the same subject before it has stored the
 // first. Partitions do not wait for each other.
 func (s *Stream) PublishClaimed(ctx context.Context, partition int, token uint64, readings []meter.Reading) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
 	chunks, err := s.encode(readings)
 	if err != nil {
 		return err

@@ -125,7 +125,7 @@ func (p *link) pass(to, from net.Conn) {
 }
 
 // freePort is a loopback address that nobody listens at just now.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -74,7 +74,7 @@ func consume(t *testing.T, s *Stream, durable string, fn func([]meter.Reading) (
 	}
 }
 
-func waitFor(t *testing.T, what string, ok func() bool) {
+func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -315,12 +315,40 @@ func TestMetrics(t *testing.T) {
 	s := open(t, Config{Metrics: reg, MessageBytes: 1})
 	publish(t, s, sample(3))
 	backlog(t, s, "historian")
+	send(t, s, Findings, "run.1", "1", "x")
+	take(t, s, Findings, "cases", func(Message) (bool, error) { return true, nil })
+	stop := startReader(t, s, Reader{Name: "curves", Partition: 4}, nil)
+	consumerOf(t, s, "curves-4")
+	waitFor(t, "the finding worked off", func() bool {
+		p, err := s.durableProgress(t.Context(), consumerKey{Findings, "cases"})
+		return err == nil && p.backlog == 0
+	})
 	want := `# HELP gridwarden_stream_backlog Messages (of readings: batches) a consumer has not yet worked off.
 # TYPE gridwarden_stream_backlog gauge
+gridwarden_stream_backlog{consumer="cases",topic="FINDINGS"} 0
+gridwarden_stream_backlog{consumer="curves-4",topic="READINGS"} 0
 gridwarden_stream_backlog{consumer="historian",topic="READINGS"} 3
+# HELP gridwarden_stream_danger 1 where messages that a consumer has not read will soon be dropped.
+# TYPE gridwarden_stream_danger gauge
+gridwarden_stream_danger{consumer="cases",topic="FINDINGS"} 0
+gridwarden_stream_danger{consumer="curves-4",topic="READINGS"} 0
+gridwarden_stream_danger{consumer="historian",topic="READINGS"} 0
+# HELP gridwarden_stream_messages Messages that the stream of a topic holds.
+# TYPE gridwarden_stream_messages gauge
+gridwarden_stream_messages{topic="CASE_EVENTS"} 0
+gridwarden_stream_messages{topic="DEAD"} 0
+gridwarden_stream_messages{topic="FINDINGS"} 1
+gridwarden_stream_messages{topic="METER_DAYS"} 0
+gridwarden_stream_messages{topic="READINGS"} 3
+gridwarden_stream_messages{topic="WORK"} 0
 `
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "gridwarden_stream_backlog"); err != nil {
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "gridwarden_stream_backlog", "gridwarden_stream_danger", "gridwarden_stream_messages"); err != nil {
 		t.Error(err)
+	}
+	stop()
+	s.Close()
+	if families, err := reg.Gather(); err != nil || len(families) != 0 {
+		t.Errorf("after the end: %v, %v", families, err)
 	}
 }
 

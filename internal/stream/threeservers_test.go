@@ -12,14 +12,14 @@ import (
 
 // natsCluster is a cluster of three NATS servers in this process.
 type natsCluster struct {
-	t       *testing.T
+	t       testing.TB
 	options [3]*server.Options
 	servers [3]*server.Server
 }
 
 // threeServers starts a cluster on free loopback ports and waits for its
 // leader.
-func threeServers(t *testing.T) *natsCluster {
+func threeServers(t testing.TB) *natsCluster {
 	t.Helper()
 	c := &natsCluster{t: t}
 	var routes []*url.URL
