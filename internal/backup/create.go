@@ -200,8 +200,11 @@ func (c *creating) file(path, name string) error {
 func (c *creating) part(name, about string, write func(w *partWriter) error) error {
 	w := &partWriter{c: c, name: name, about: about, sum: sha256.New()}
 	if err := write(w); err != nil {
-		if errors.Is(err, ErrNotThere) && w.out == nil {
-			return ErrNotThere
+		if errors.Is(err, ErrNotThere) {
+			if w.out == nil {
+				return ErrNotThere
+			}
+			return fmt.Errorf("%s: it went away meanwhile", name)
 		}
 		return fmt.Errorf("%s: %w", name, err)
 	}

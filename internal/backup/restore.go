@@ -64,7 +64,11 @@ func (a *Archive) Restore(ctx context.Context, t Target) (err error) {
 	if err := ctx.Err(); err != nil && !t.After {
 		return err //nolint:wrapcheck // the deferred function says of what
 	}
-	if err := os.Rename(part, dir); err != nil { // over an empty folder, never over another
+	// An empty folder makes room, another one does not.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err //nolint:wrapcheck // it names the folder
+	}
+	if err := os.Rename(part, dir); err != nil {
 		return err //nolint:wrapcheck // it names both
 	}
 	return syncDir(filepath.Dir(dir))
