@@ -109,7 +109,7 @@ func (t *curvesTx) numberSome(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	var fresh []any
+	var fresh []string
 	for _, name := range names {
 		if t.made[name] == 0 {
 			fresh = append(fresh, name)
@@ -119,8 +119,15 @@ func (t *curvesTx) numberSome(ctx context.Context, names []string) error {
 		return nil
 	}
 	// Another process may be adding the same meters; then its numbers hold.
-	return t.query(ctx, take, insertStatement("meters", []string{"meter_id"},
-		"ON CONFLICT (meter_id) DO UPDATE SET meter_id = excluded.meter_id RETURNING id, meter_id", len(fresh)), fresh...)
+	const conflict = "ON CONFLICT (meter_id) DO UPDATE SET meter_id = excluded.meter_id RETURNING id, meter_id"
+	if t.engine == postgresEngine {
+		return t.query(ctx, take, `INSERT INTO meters (meter_id) SELECT unnest(?::text[]) `+conflict, fresh)
+	}
+	args := make([]any, len(fresh))
+	for i := range fresh {
+		args[i] = fresh[i]
+	}
+	return t.query(ctx, take, insertStatement("meters", []string{"meter_id"}, conflict, len(fresh)), args...)
 }
 
 // meter returns the number that number gave a meter.

@@ -20,9 +20,12 @@ const (
 	idleFor             = 5 * time.Minute
 )
 
-// serverSettings are those of a session, where the URL does not set them: a
+// serverSettings are those of a session, where the URL does not set them. A
 // statement that hangs, a lock that is never given and a transaction that a
-// frozen host holds open must not stop the others for good.
+// frozen host holds open must not stop the others for good. Every query names
+// keys or sweeps in the order of a key, but a table that an import has just
+// begun to fill has no statistics: the planner must not take it for small and
+// read all of it for each look-up, nor compile a plan because of the price.
 func serverSettings() map[string]string {
 	return map[string]string{
 		"application_name":                    "gridwarden",
@@ -30,6 +33,8 @@ func serverSettings() map[string]string {
 		"lock_timeout":                        "2min",
 		"idle_in_transaction_session_timeout": "10min",
 		"timezone":                            "UTC",
+		"enable_seqscan":                      "off",
+		"jit":                                 "off",
 	}
 }
 

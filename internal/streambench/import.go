@@ -21,6 +21,7 @@ const (
 	storedRate      = 120_000 // meter-days/s
 	meterReadMS     = 2       // 60 days of one meter
 	featuresSeconds = 1       // of a million meters, one day
+	bytesPerPoint   = 3       // with features, numbers of meters and all else
 )
 
 // importCase imports a million meter-days from wide CSV.
@@ -69,6 +70,7 @@ func importRun(ctx context.Context, r *Report) error {
 		{"parsed", AtLeast, parsedRate},
 		{"SQLite: stored", AtLeast, storedRate}, {"PostgreSQL: stored", AtLeast, storedRate},
 		{"SQLite: 60 days of one meter", AtMost, meterReadMS}, {"PostgreSQL: 60 days of one meter", AtMost, meterReadMS},
+		{"SQLite: a point", AtMost, bytesPerPoint}, {"PostgreSQL: a point", AtMost, bytesPerPoint},
 		{"SQLite: features of one day", AtMost, featuresSeconds}, {"PostgreSQL: features of one day", AtMost, featuresSeconds},
 	} {
 		row := r.row(limit.row)
@@ -116,6 +118,11 @@ func importInto(ctx context.Context, r *Report, engine string, files []string, p
 		if err := store(ctx, r, engine+": stored", db, files[0], history); err != nil {
 			return err
 		}
+		size, err := db.Size(ctx)
+		if err != nil {
+			return fmt.Errorf("database: %w", err)
+		}
+		r.Measure(engine+": a point", float64(size)/float64(history.meters*history.days*history.points), "bytes")
 		return readMeters(ctx, r, engine+": 60 days of one meter", db.Curves(), history)
 	})
 	if err != nil {
