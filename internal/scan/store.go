@@ -150,6 +150,30 @@ func (s *store) Days(_ context.Context, meterID string, first, last curve.Date) 
 	return days, nil
 }
 
+// FeaturesOf calls fn for each day of some meters from first to last (both
+// inclusive), without going through those of all.
+func (s *store) FeaturesOf(ctx context.Context, meterIDs []string, first, last curve.Date, fn func(meterID string, date curve.Date, f *curve.Features) error) error {
+	for _, id := range meterIDs {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("read features: %w", err)
+		}
+		number, ok := s.numbers[id]
+		if !ok {
+			continue
+		}
+		for day := s.meters[number].newest; day >= 0; {
+			p, at := s.parts[day/partDays], day%partDays
+			if date := p.date[at]; date >= first && date <= last {
+				if err := fn(id, date, &p.features[at]); err != nil {
+					return err
+				}
+			}
+			day = p.before[at]
+		}
+	}
+	return nil
+}
+
 // Features implements curve.Store.
 func (s *store) Features(ctx context.Context, first, last curve.Date, fn func(meterID string, date curve.Date, f *curve.Features) error) error {
 	for i, p := range s.parts {

@@ -69,6 +69,19 @@ func TestStoreGivesBackWhatMemoryDoes(t *testing.T) {
 	if a, b := sweep(got), sweep(want); len(a) != meters*65 || fmt.Sprint(a) != fmt.Sprint(b) {
 		t.Errorf("%d features, want %d", len(a), len(b))
 	}
+	some := 0
+	err := got.FeaturesOf(t.Context(), []string{"M7", "another", "M299"}, 20005, 20069, func(id string, date curve.Date, f *curve.Features) error {
+		some++
+		return want.Features(t.Context(), date, date, func(other string, _ curve.Date, g *curve.Features) error {
+			if other == id && fmt.Sprint(*f) != fmt.Sprint(*g) {
+				t.Errorf("features of %s on %s", id, date)
+			}
+			return nil
+		})
+	})
+	if err != nil || some != 2*65 {
+		t.Errorf("%d features of some meters, %v", some, err)
+	}
 	if first, last, ok, err := got.Span(t.Context()); first != 20000 || last != 20069 || !ok || err != nil {
 		t.Errorf("span %v %v %v %v", first, last, ok, err)
 	}
