@@ -28,7 +28,7 @@ const (
 	LongestFlatH   Feature = "longest_flat_h"   // longest run of hours within 5 % of each other's mean, h
 	LoadFactor     Feature = "load_factor"      // mean over highest hourly mean, 0 … 1
 	GoodShare      Feature = "good_share"       // share of intervals of good quality, 0 … 1
-	EstimatedShare Feature = "estimated_share"  // share of intervals estimated or substituted, 0 … 1
+	EstimatedShare Feature = "estimated_share"  // share of intervals with a value that is uncertain, estimated, substituted or edited, 0 … 1
 	PowerFactorAvg Feature = "power_factor_avg" // energy-weighted power factor, NaN where not measured
 	THDCurrentAvg  Feature = "thd_current_avg"  // mean current THD, %, NaN where not measured
 	VoltageAvg     Feature = "voltage_avg"      // mean phase voltage, V, NaN where not measured
