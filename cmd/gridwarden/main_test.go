@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
+
+	"github.com/gridwarden/gridwarden/internal/cluster/natstest"
 )
 
 // The program re-executes itself to serve the built-in detectors; under test
@@ -18,6 +20,9 @@ import (
 const runProgram = "GRIDWARDEN_TEST_RUN"
 
 func TestMain(m *testing.M) {
+	if natstest.Serve() {
+		return
+	}
 	if os.Getenv(runProgram) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
