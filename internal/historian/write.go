@@ -60,7 +60,7 @@ func (h *Historian) writeAll(ctx context.Context, readings []meter.Reading) erro
 func (h *Historian) post(ctx context.Context, body string) error {
 	for attempt := 1; ; attempt++ {
 		if err := h.pause.wait(ctx); err != nil {
-			return err //nolint:wrapcheck // the sender wraps it
+			return err
 		}
 		err := h.attempt(ctx, body)
 		if err == nil || ctx.Err() != nil || judge(err) != passes {

@@ -153,17 +153,15 @@ func asProgram() { debug.SetGCPercent(35) }
 
 func drainOurs(ctx context.Context, r *Report, args []string) (err error) {
 	asProgram()
-	readings := drained(r)
-	n, lines, from := len(readings), len(readings)/perDevice, readings[0].EventTime
 	s, err := stream.Open(ctx, stream.Config{Dir: filepath.Join(args[1], "stream"), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.PublishReadings(ctx, readings); err != nil {
+	n, from, err := fill(ctx, r, s)
+	if err != nil {
 		return err
 	}
-	readings = nil
 	debug.FreeOSMemory()
 	h, err := historian.Open(historian.Config{URL: args[0], Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -176,9 +174,15 @@ func drainOurs(ctx context.Context, r *Report, args []string) (err error) {
 		return errors.Join(err, feed.stop())
 	}
 	took := time.Since(began).Seconds()
-	r.Measure("lines/s", float64(lines)/took, "lines/s")
+	r.Measure("lines/s", float64(n/perDevice)/took, "lines/s")
 	r.Measure("readings/s", float64(n)/took, "readings/s")
 	return errors.Join(feed.stop(), countBack(ctx, h, from, n))
+}
+
+// fill puts the readings into the stream, and keeps none of them.
+func fill(ctx context.Context, r *Report, s *stream.Stream) (n int, from time.Time, err error) {
+	readings := drained(r)
+	return len(readings), readings[0].EventTime, s.PublishReadings(ctx, readings)
 }
 
 // feed moves readings from the stream to InfluxDB until it is stopped.
@@ -207,7 +211,7 @@ func startFeed(ctx context.Context, s *stream.Stream, h *historian.Historian) *f
 
 func (f *feed) stop() error {
 	f.cancel()
-	return f.group.Wait()
+	return f.group.Wait() //nolint:wrapcheck // of our own function
 }
 
 // untilDrained waits until nothing of the stream is left to be acknowledged.
@@ -218,7 +222,7 @@ func untilDrained(ctx context.Context, s *stream.Stream) error {
 			return err
 		}
 		select {
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
