@@ -1,5 +1,3 @@
-// Package storetest is the behaviour that every curve.Store must show, as one
-// suite that the tests of each implementation run.
 package storetest
 
 import (

@@ -1,0 +1,3 @@
+// Package storetest is the behaviour that every curve.WorkStore must show, as
+// one suite that the tests of each implementation run.
+package storetest
