@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -143,8 +145,15 @@ func (f *scanFlags) run(ctx context.Context, stdout, stderr io.Writer) (err erro
 	return nil
 }
 
+// scanGCPercent keeps the heap near what lives on it: the days of an export are
+// large and stay, and the garbage beside them is small.
+const scanGCPercent = 25
+
 // judge reads the export and judges it, step by step.
 func (f *scanFlags) judge(ctx context.Context, o scan.Options, status *progressLine) (*scan.Outcome, error) {
+	if os.Getenv("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(scanGCPercent))
+	}
 	status.step("reading %d files, validating, computing features", len(f.readings))
 	days, err := scan.Read(ctx, o)
 	if err != nil {
