@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -118,7 +117,7 @@ func (p *link) pass(to, from net.Conn) {
 				return
 			}
 		}
-		if err == io.EOF || err != nil {
+		if err != nil {
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package stream
 import (
 	"bufio"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,7 +63,7 @@ func (d *disk) replay(trace io.Reader, acked func(n int) error) error {
 	r := bufio.NewReaderSize(trace, 1<<20)
 	for {
 		line, err := r.ReadString('\n')
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -18,8 +18,6 @@ import (
 const (
 	// maxSecretFile bounds credentials and users files.
 	maxSecretFile = 1 << 20
-	// bcryptLongest is the longest password that bcrypt looks at.
-	bcryptLongest = 72
 
 	jwtMark = "-----BEGIN NATS USER JWT-----"
 )
