@@ -152,15 +152,14 @@ func appendRuns[T ~uint8 | ~uint16](dst []byte, values []T) []byte {
 }
 
 // appendTimes appends moments as the Rice-coded differences of their
-// differences.
+// differences; it overwrites them.
 func appendTimes(dst []byte, times []int64) []byte {
-	steps := make([]int64, len(times))
 	previous := int64(0)
 	for i, t := range times {
-		steps[i], previous = t-previous, t
+		times[i], previous = t-previous, t
 	}
-	dst = binary.AppendUvarint(dst, zigzag(steps[0]))
-	return appendDeltas(dst, steps[1:])
+	dst = binary.AppendUvarint(dst, zigzag(times[0]))
+	return appendDeltas(dst, times[1:])
 }
 
 // times reads n moments, n > 0.

@@ -218,7 +218,7 @@ type watched struct {
 
 func (w *watched) Commit(ctx context.Context, c *curve.Commit) error {
 	w.days, w.states = w.days+len(c.Days), w.states+len(c.States)
-	return w.Memory.Commit(ctx, c) //nolint:wrapcheck // a test's
+	return w.Memory.Commit(ctx, c)
 }
 
 func TestAnUnchangedMeterCostsNothing(t *testing.T) {

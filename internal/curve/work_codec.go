@@ -110,7 +110,9 @@ func appendSlots(dst []byte, d *workDay) []byte {
 	if n == 0 {
 		return dst
 	}
-	times, values := make([]int64, n), make([]float64, n)
+	var timeRoom [maxIntervals]int64
+	var valueRoom [maxIntervals]float64
+	times, values := timeRoom[:n], valueRoom[:n]
 	for _, end := range []func(s *slot) *point{func(s *slot) *point { return &s.first }, func(s *slot) *point { return &s.last }} {
 		for i := range d.register {
 			p := end(&d.register[i])
@@ -133,9 +135,11 @@ func appendSamples(dst []byte, list samples) []byte {
 	if len(list) == 0 {
 		return dst
 	}
-	times, values := make([]int64, len(list)), make([]float64, len(list))
-	for i, s := range list {
-		times[i], values[i] = int64(s.when())<<1|int64(bit(s.uncertain())), float64(s.v)
+	var timeRoom [maxIntervals]int64
+	var valueRoom [maxIntervals]float64
+	times, values := timeRoom[:0], valueRoom[:0]
+	for _, s := range list {
+		times, values = append(times, int64(s.when())<<1|int64(bit(s.uncertain()))), append(values, float64(s.v))
 	}
 	dst = appendTimes(dst, times)
 	return appendColumn(dst, values, true)

@@ -47,6 +47,9 @@ func drawWork(t *rapid.T) *workDay {
 
 func plain(d *workDay) workDay {
 	p := *d
+	if len(p.wild) == 0 {
+		p.wild = nil
+	}
 	p.touched, p.dirty, p.overFrom, p.overTo = false, false, time.Time{}, time.Time{}
 	return p
 }
