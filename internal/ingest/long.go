@@ -119,7 +119,10 @@ func (p *longParser) row(line []byte) (longRow, error) {
 	if err := checkID(id); err != nil {
 		return longRow{}, err
 	}
-	r := longRow{meter: p.number(id), kwh: math.NaN(), quality: meter.Good}
+	r := longRow{kwh: math.NaN(), quality: meter.Good}
+	if r.meter, err = p.number(id); err != nil {
+		return longRow{}, err
+	}
 	if r.start, err = p.clock.parse(p.fields[p.startAt]); err != nil {
 		return longRow{}, err
 	}

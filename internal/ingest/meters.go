@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 // come, and keeps what the records say of each. It is safe for concurrent use.
 type meters struct {
 	network *grid.Network
+	most    int
 	mu      sync.RWMutex
 	numbers map[string]int32
 	list    []meterRecord // grows; what is in it does not change
@@ -26,7 +28,7 @@ type meterRecord struct {
 }
 
 func newMeters(network *grid.Network) *meters {
-	return &meters{network: network, numbers: make(map[string]int32)}
+	return &meters{network: network, most: mostMeters, numbers: make(map[string]int32)}
 }
 
 // record looks a meter up in the registry.
@@ -67,12 +69,16 @@ type meterView struct {
 
 func (m *meters) view() *meterView { return &meterView{meters: m} }
 
-// number returns the number of the meter.
-func (v *meterView) number(id []byte) int32 {
+// mostMeters is how many meters one import may have: a hundred bytes each are
+// kept of them, and a file may be packed so that it holds more than memory.
+const mostMeters = 20_000_000
+
+// number returns the number of the meter, an error where there are too many.
+func (v *meterView) number(id []byte) (int32, error) {
 	for guess := v.last; guess <= v.last+1; guess++ {
 		if int(guess) < len(v.seen) && v.seen[guess].id == string(id) {
 			v.last = guess
-			return guess
+			return guess, nil
 		}
 	}
 	v.mu.RLock()
@@ -80,23 +86,29 @@ func (v *meterView) number(id []byte) int32 {
 	v.seen = v.list
 	v.mu.RUnlock()
 	if !ok {
-		n = v.add(string(id))
+		var err error
+		if n, err = v.add(string(id)); err != nil {
+			return 0, err
+		}
 	}
 	v.last = n
-	return n
+	return n, nil
 }
 
-func (v *meterView) add(id string) int32 {
+func (v *meterView) add(id string) (int32, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	n, ok := v.numbers[id]
 	if !ok {
+		if len(v.list) >= v.most {
+			return 0, fmt.Errorf("is of more than %d meters; import the files in parts", v.most)
+		}
 		n = int32(len(v.list))
 		v.numbers[id] = n
 		v.list = append(v.list, v.record(id))
 	}
 	v.seen = v.list
-	return n
+	return n, nil
 }
 
 // at returns what is kept of a meter that this view has numbered.

@@ -190,7 +190,7 @@ func (p *parquetParser) set(r *longRow, column int, v parquet.Value) (err error)
 		if err := checkID(v.ByteArray()); err != nil {
 			return err
 		}
-		r.meter = p.ids.number(v.ByteArray())
+		r.meter, err = p.ids.number(v.ByteArray())
 	case "start":
 		r.start, err = p.start(v, p.units[column])
 	case "quality":

@@ -22,11 +22,18 @@ type wideFormat struct {
 	dateFirst bool // date stands before meter_id
 }
 
+// mostColumns is how many columns are looked at: those of a day and some more.
+const mostColumns = 400
+
 // newWideFormat matches the header of a wide file; what is wrong is added to problems.
 func newWideFormat(file string, line []byte, problems *textfile.Problems) *wideFormat {
 	fields, err := textfile.SplitCSV(line, nil)
 	if err != nil {
 		problems.Add(file, 1, err.Error(), "")
+		return nil
+	}
+	if len(fields) > mostColumns {
+		problems.Add(file, 1, fmt.Sprintf("has %d columns", len(fields)), "the columns are meter_id, date, p1 to pN; a day has at most 300 intervals")
 		return nil
 	}
 	names := make([]string, len(fields))
@@ -183,7 +190,10 @@ func (p *wideParser) day(b *batch, id, day, text []byte, size int) error {
 		return err
 	}
 	l := p.layouts.of(date)
-	number := p.number(id)
+	number, err := p.number(id)
+	if err != nil {
+		return err
+	}
 	d := p.slab.day(p.at(number).id, l, p.interval)
 	d.Origin = p.origin
 	var counts curve.Counts

@@ -87,6 +87,9 @@ func (h *Header) Has(name string) bool { return h.At(name) >= 0 }
 // Names returns the columns in the order of the file.
 func (h *Header) Names() []string { return h.names }
 
+// headerProblems is how many problems of a header are told.
+const headerProblems = 50
+
 // ParseHeader matches the first line of file against columns. Every problem
 // is added to problems; the header is nil where there was one.
 func ParseHeader(file string, line []byte, columns Columns, problems *Problems) *Header {
@@ -107,6 +110,9 @@ func ParseHeader(file string, line []byte, columns Columns, problems *Problems) 
 	before := problems.Len()
 	h := &Header{Width: len(fields), at: make(map[string]int, len(fields))}
 	for i, field := range fields {
+		if problems.Len()-before >= headerProblems {
+			return nil // a line of data, or of something else: more says no more
+		}
 		name := string(field)
 		h.names = append(h.names, name)
 		switch {
