@@ -144,7 +144,7 @@ func (a *Accumulator) resolve(ctx context.Context, t *tracker, c *Commit, now ti
 		case d.skipped || d.closed && !d.dirty:
 			continue // was looked at only
 		case now.Before(over):
-			if err := a.storeOpen(ctx, t, d, c); err != nil {
+			if err := a.storeOpen(ctx, t, d, c, now); err != nil {
 				return o, err
 			}
 			o.days = append(o.days, d)
@@ -183,17 +183,21 @@ func (a *Accumulator) resolve(ctx context.Context, t *tracker, c *Commit, now ti
 	return o, nil
 }
 
-// storeOpen stores a day in progress where an interval of it has ended.
-func (a *Accumulator) storeOpen(ctx context.Context, t *tracker, d *workDay, c *Commit) error {
+// storeOpen stores a day in progress where an interval of it has ended. The
+// store is asked for an import once, and again after midnight.
+func (a *Accumulator) storeOpen(ctx context.Context, t *tracker, d *workDay, c *Commit, now time.Time) error {
 	if !d.dirty {
 		return nil
 	}
-	stored, err := a.cfg.Store.Days(ctx, t.id, d.date, d.date)
-	if err != nil {
-		return err
+	if !d.seen || now.UnixMilli() >= d.end {
+		stored, err := a.cfg.Store.Days(ctx, t.id, d.date, d.date)
+		if err != nil {
+			return err
+		}
+		d.seen, d.foreign = true, len(stored) > 0 && !stored[0].Open
 	}
-	if len(stored) > 0 && !stored[0].Open {
-		return nil // an import was faster
+	if d.foreign {
+		return nil
 	}
 	b := d.build(t.id, a.ruler(t, d), true)
 	b.day.Origin = Origin{Rule: OriginPolled, Reason: b.note()}

@@ -275,3 +275,38 @@ func TestDamagedStateBeginsAfreshWithOneWarning(t *testing.T) {
 		t.Errorf("interval 40 is %v", d.Quality[40])
 	}
 }
+
+func TestAnImportOfTodayStays(t *testing.T) {
+	b := newBench(t, start, time.UTC)
+	imported := curve.Day{MeterID: "M", Date: curve.DateOf(start), Start: start, Interval: time.Hour,
+		EnergyKWh: make([]float64, 24), Quality: make([]meter.Quality, 24), Origin: curve.Origin{Rule: curve.OriginImported}}
+	if err := b.store.PutDays(t.Context(), []curve.Day{imported}, make([]curve.Features, 1)); err != nil {
+		t.Fatal(err)
+	}
+	b.run(0, hours(3), register)
+	b.commit()
+	b.crash()
+	b.run(hours(3), hours(25), register)
+	if d := b.day("2026-03-01"); d.Intervals() != 24 || len(b.versions("2026-03-01")) != 1 {
+		t.Errorf("the imported day became one of %d intervals", d.Intervals())
+	}
+}
+
+// TestPowerGoesOnOverMidnight integrates the power of a meter without a
+// register, polled every ten minutes.
+func TestPowerGoesOnOverMidnight(t *testing.T) {
+	b := newBench(t, start, time.UTC)
+	for at := hours(20); at <= hours(49); at += 10 * time.Minute {
+		b.now = start.Add(at + time.Minute)
+		b.reading(meter.ActivePower, 2+at.Hours()/10)
+	}
+	for date, intervals := range map[string][2]int{"2026-03-01": {81, 96}, "2026-03-02": {0, 96}} {
+		d := b.day(date)
+		for i := intervals[0]; i < intervals[1]; i++ {
+			at := d.Start.Sub(start) + time.Duration(i)*15*time.Minute + 13*time.Minute/2
+			if want := (2 + at.Hours()/10) / 4; math.Abs(d.EnergyKWh[i]-want) > 1e-3 || d.Quality[i] != meter.Good {
+				t.Errorf("%s, interval %d is %v %v, want %v", date, i, d.EnergyKWh[i], d.Quality[i], want)
+			}
+		}
+	}
+}

@@ -126,14 +126,15 @@ func (t *tracker) dayAt(ctx context.Context, a *Accumulator, ms int64, now time.
 	if err != nil {
 		return nil, fmt.Errorf("meter %s: %w", t.id, err)
 	}
+	d.seen = true
 	switch over := !now.Before(d.over(a)); {
 	case len(stored) == 0:
 	case stored[0].Open && stored[0].Interval == d.interval:
 		d.base = Encode(nil, &stored[0])
-	case !stored[0].Open && over:
+	case !stored[0].Open:
 		// What is closed already without a working set of ours is an import,
 		// or so old that its readings are no longer known.
-		d.skipped = true
+		d.skipped, d.foreign = over, !over
 	}
 	t.insert(a, d)
 	if d.skipped {

@@ -47,6 +47,8 @@ type workDay struct {
 
 	closed  bool // stored closed before
 	skipped bool // the store holds a curve that is not of this working set
+	seen    bool // the store was asked whether it holds a closed one
+	foreign bool // it did, of a day that is not over: that of an import
 
 	touched          bool      // differs from its stored state
 	dirty            bool      // its curve has to be built anew

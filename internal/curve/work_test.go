@@ -50,6 +50,7 @@ func plain(d *workDay) workDay {
 	if len(p.wild) == 0 {
 		p.wild = nil
 	}
+	p.seen, p.foreign = false, false
 	p.touched, p.dirty, p.overFrom, p.overTo = false, false, time.Time{}, time.Time{}
 	return p
 }
