@@ -88,7 +88,8 @@ func newStreamStatus() *cobra.Command {
 		Short: "How full each topic is, how far its consumers have come, what is in danger",
 		Long: `Lists every topic: how much it holds of what it may hold, its oldest message, and for
 each consumer how many messages it has not worked off. A consumer is in danger when
-messages that it has not read will soon be dropped for age or size.
+messages that it has not read will soon be dropped for age or size. Then what an
+acknowledged reading survives, and the links of leaf nodes to their hub.
 
 Exit codes: 0 nothing is in danger, 1 something is, or it could not be found out.`,
 		Example: `  gridwarden stream status -c gridwarden.yaml
@@ -100,10 +101,16 @@ Exit codes: 0 nothing is in danger, 1 something is, or it could not be found out
 				if err != nil {
 					return err
 				}
+				deployment, err := s.Deployment(cmd.Context())
+				if err != nil {
+					return err
+				}
 				if f.json {
-					err = printJSON(cmd.OutOrStdout(), topics)
+					err = printJSON(cmd.OutOrStdout(), streamStatus{*deployment, topics})
 				} else {
-					err = showTopics(cmd.OutOrStdout(), topics, location, time.Now())
+					err = errors.Join(
+						showTopics(cmd.OutOrStdout(), topics, location, time.Now()),
+						showDeployment(cmd.OutOrStdout(), deployment))
 				}
 				return errors.Join(err, inDanger(topics))
 			})
@@ -129,6 +136,33 @@ func showTopics(w io.Writer, topics []control.Topic, location *time.Location, no
 			}
 			fmt.Fprintf(t, "\t%s\t%d\t%s\n", c.Name, c.Backlog, dash(c.Danger))
 		}
+	}
+	return t.Flush() //nolint:wrapcheck // the terminal's own error says it all
+}
+
+// streamStatus is what status prints as JSON.
+type streamStatus struct {
+	control.Deployment
+	Topics []control.Topic `json:"topics"`
+}
+
+// showDeployment writes the guarantee and the links.
+func showDeployment(w io.Writer, d *control.Deployment) error {
+	fmt.Fprintf(w, "\nGuarantee: %s.\n", d.Guarantee)
+	if len(d.Links) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nLINK\tCONNECTED\tWAITING\tPROBLEM")
+	for _, l := range d.Links {
+		connected, atMost := "no", ""
+		if l.Connected {
+			connected = "yes"
+		}
+		if !l.Exact && l.Waiting > 0 {
+			atMost = "at most "
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s%d\t%s\n", l.Name, connected, atMost, l.Waiting, dash(l.Problem))
 	}
 	return t.Flush() //nolint:wrapcheck // the terminal's own error says it all
 }

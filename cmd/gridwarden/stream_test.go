@@ -27,6 +27,11 @@ type streaming struct {
 }
 
 func (s *streaming) Topics(context.Context) ([]control.Topic, error) { return s.topics, nil }
+func (s *streaming) Deployment(context.Context) (*control.Deployment, error) {
+	return &control.Deployment{Guarantee: "an acknowledged reading survives much", Links: []control.Link{
+		{Name: "north", Connected: true, Exact: true}, {Name: "south", Waiting: 12, Problem: "silent for 40s"},
+	}}, nil
+}
 
 func (s *streaming) DeadLetters(_ context.Context, after uint64, limit int) ([]control.DeadLetter, error) {
 	out := make([]control.DeadLetter, 0)
@@ -89,6 +94,7 @@ func TestStreamStatus(t *testing.T) {
 	for _, want := range []string{
 		"READINGS  120       3.0 MB  8.0 GB   2025-11-24 12:00  168h     3         curves     7        -", "historian  120      -",
 		"WORK      0         0 B     512 B    -",
+		"Guarantee: an acknowledged reading survives much.", "north  yes        0           -", "south  no         at most 12  silent for 40s",
 	} {
 		if code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("exit %d, no %q in\n%s%s", code, want, stdout, stderr)
@@ -100,8 +106,8 @@ func TestStreamStatus(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	_, stdout, _ = gridwarden(t, "stream", "status", "-c", file, "--json")
-	var topics []control.Topic
-	if err := json.Unmarshal([]byte(stdout), &topics); err != nil || len(topics) != 2 || topics[0].Consumers[0].Unread != 114 {
+	var status streamStatus
+	if err := json.Unmarshal([]byte(stdout), &status); err != nil || len(status.Topics) != 2 || status.Topics[0].Consumers[0].Unread != 114 || len(status.Links) != 2 {
 		t.Errorf("%v\n%s", err, stdout)
 	}
 }

@@ -24,6 +24,15 @@ func (c *Client) Topics(ctx context.Context) ([]Topic, error) {
 	return list, err
 }
 
+// Deployment returns what the program's stream guarantees, and its links.
+func (c *Client) Deployment(ctx context.Context) (*Deployment, error) {
+	var d Deployment
+	if _, err := c.ask(ctx, http.MethodGet, "/stream/deployment", &d); err != nil {
+		return nil, err
+	}
+	return &d, nil
+}
+
 // DeadLetters returns the dead letters after a number, at most limit and
 // MaxLetters, without their contents.
 func (c *Client) DeadLetters(ctx context.Context, after uint64, limit int) ([]DeadLetter, error) {

@@ -17,6 +17,10 @@ func serveStream(mux *http.ServeMux, service StreamService) {
 		topics, err := service.Topics(r.Context())
 		answerOr(w, topics, err)
 	})
+	mux.HandleFunc("GET /stream/deployment", func(w http.ResponseWriter, r *http.Request) {
+		deployment, err := service.Deployment(r.Context())
+		answerOr(w, deployment, err)
+	})
 	mux.HandleFunc("GET /stream/dead", func(w http.ResponseWriter, r *http.Request) {
 		after, limit, err := page(r.URL.Query().Get("after"), r.URL.Query().Get("limit"))
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 // streamService is a service with a stream of ten dead letters.
 type streamService struct {
+	deployment Deployment
 	service
 	topics []Topic
 	done   []string
@@ -20,6 +21,9 @@ type streamService struct {
 }
 
 func (s *streamService) Topics(context.Context) ([]Topic, error) { return s.topics, s.fail }
+func (s *streamService) Deployment(context.Context) (*Deployment, error) {
+	return &s.deployment, s.fail
+}
 
 func (s *streamService) DeadLetters(_ context.Context, after uint64, limit int) ([]DeadLetter, error) {
 	var out []DeadLetter
@@ -58,6 +62,10 @@ func TestStreamAnswers(t *testing.T) {
 	}}
 	serve(t, dir, s)
 	client := NewClient(dir)
+	s.deployment = Deployment{Guarantee: "everything", Links: []Link{{Name: "hub", Waiting: 7, Problem: "a wrong password"}}}
+	if got, err := client.Deployment(t.Context()); err != nil || !reflect.DeepEqual(*got, s.deployment) {
+		t.Errorf("%+v, %v", got, err)
+	}
 	if got, err := client.Topics(t.Context()); err != nil || !reflect.DeepEqual(got, s.topics) {
 		t.Errorf("%+v, %v", got, err)
 	}

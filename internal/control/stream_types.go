@@ -14,6 +14,8 @@ var ErrNoLetter = errors.New("no such dead letter")
 type StreamService interface {
 	// Topics returns every topic of the stream in the order of the data's way.
 	Topics(ctx context.Context) ([]Topic, error)
+	// Deployment returns what the stream guarantees, and its links.
+	Deployment(ctx context.Context) (*Deployment, error)
 	// DeadLetters returns the dead letters after a number, oldest first, at
 	// most limit, without their contents.
 	DeadLetters(ctx context.Context, after uint64, limit int) ([]DeadLetter, error)
@@ -23,6 +25,22 @@ type StreamService interface {
 	ReplayDead(ctx context.Context, seq uint64) error
 	// DiscardDead removes a dead letter.
 	DiscardDead(ctx context.Context, seq uint64) error
+}
+
+// Deployment is what the stream guarantees, and its links to a hub or to leaf
+// nodes.
+type Deployment struct {
+	Guarantee string `json:"guarantee"` // what an acknowledged reading survives, in a sentence
+	Links     []Link `json:"links,omitempty"`
+}
+
+// Link is the connection between a leaf node and its hub, as seen from here.
+type Link struct {
+	Name      string `json:"name"` // the leaf's source; at the leaf "hub"
+	Connected bool   `json:"connected"`
+	Waiting   uint64 `json:"waiting"`           // messages that the hub has not taken over
+	Exact     bool   `json:"exact"`             // or how many at most
+	Problem   string `json:"problem,omitempty"` // what is wrong, with the mend
 }
 
 // Topic is one stream and how its consumers do.

@@ -47,6 +47,19 @@ func (d *StreamDesk) Close() { d.stream.Close() }
 // streamView shows a stream to commands.
 type streamView struct{ stream *stream.Stream }
 
+// Deployment implements control.StreamService.
+func (v streamView) Deployment(ctx context.Context) (*control.Deployment, error) {
+	links, err := v.stream.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &control.Deployment{Guarantee: v.stream.Guarantee().Words()}
+	for _, l := range links {
+		out.Links = append(out.Links, control.Link(l))
+	}
+	return out, nil
+}
+
 // Topics implements control.StreamService.
 func (v streamView) Topics(ctx context.Context) ([]control.Topic, error) {
 	states, err := v.stream.States(ctx)

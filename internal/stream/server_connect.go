@@ -54,6 +54,9 @@ func (s *Stream) Recovery() (took time.Duration, messages, bytes uint64) {
 	return s.server.recovery, s.server.messages, s.server.bytes
 }
 
+// Guarantee is what an acknowledged reading survives here.
+func (s *Stream) Guarantee() Guarantee { return s.cfg.Guarantee }
+
 // keepGuarantee refuses a server that cannot keep what the guarantee
 // promises, and says in the log what is promised.
 func (s *Stream) keepGuarantee(ctx context.Context) error {
