@@ -36,12 +36,16 @@ type record struct {
 // other in the order of slots, so that one meter's day is cut out without
 // looking at the others'. The index, version 1:
 //
-//	byte     version
-//	uvarint  bytes of features of each day
-//	8 bytes  which slots are present, little-endian bits
-//	uvarint  number of origins, each: uvarint time, three strings
-//	         (uvarint length, bytes): rule, author, reason
-//	for each slot present: uvarint origin, version, bytes of the curve
+//	byte         version
+//	64 x 3 bytes where the curve of each slot ends, little-endian; it begins
+//	             where the last one ends
+//	uvarint      bytes of features of each day
+//	8 bytes      which slots are present, little-endian bits
+//	uvarint      number of origins, each: uvarint time, three strings
+//	             (uvarint length, bytes): rule, author, reason
+//	for each slot present: uvarint origin, uvarint version
+//
+// That the ends stand at fixed places lets PostgreSQL cut a curve out itself.
 type chunk struct {
 	present uint64
 	days    [chunkMeters]record
@@ -90,7 +94,12 @@ func (c *chunk) encode() (index, features, curves []byte) {
 			order = append(order, p)
 		}
 	})
-	index = append(make([]byte, 0, 64+4*chunkMeters), chunkVersion)
+	index = append(make([]byte, 0, 64+(endBytes+2)*chunkMeters), chunkVersion)
+	end := 0
+	for slot := range chunkMeters {
+		end += len(c.days[slot].curve)
+		index = append(index, byte(end), byte(end>>8), byte(end>>16))
+	}
 	index = binary.AppendUvarint(index, uint64(width))
 	index = binary.LittleEndian.AppendUint64(index, c.present)
 	index = binary.AppendUvarint(index, uint64(len(order)))
@@ -107,7 +116,6 @@ func (c *chunk) encode() (index, features, curves []byte) {
 		d := &c.days[slot]
 		index = binary.AppendUvarint(index, places[provenance{d.at, d.origin}])
 		index = binary.AppendUvarint(index, uint64(d.version))
-		index = binary.AppendUvarint(index, uint64(len(d.curve)))
 		curves = append(curves, d.curve...)
 		features = append(features, d.features...)
 		for n := len(d.features); n < width; n += 4 { // features that a later version added
@@ -120,9 +128,13 @@ func (c *chunk) encode() (index, features, curves []byte) {
 // missingFeature is a float32 that is no number.
 const missingFeature = 0x7fc00000
 
+// endBytes is what the end of a curve takes in the index.
+const endBytes = 3
+
 // chunkIndex reads the index of a stored chunk.
 type chunkIndex struct {
 	r       reader
+	ends    []byte
 	width   uint64 // bytes of features of each day
 	present uint64
 	origins []provenance
@@ -133,6 +145,7 @@ func openIndex(index []byte) (*chunkIndex, error) {
 	if v := x.r.byte(); v != chunkVersion {
 		return nil, fmt.Errorf("%w (version %d)", errChunk, v)
 	}
+	x.ends = x.r.bytes(endBytes * chunkMeters)
 	x.width = x.r.uvarint()
 	x.present = x.r.uint64()
 	x.origins = x.r.origins()
@@ -142,18 +155,29 @@ func openIndex(index []byte) (*chunkIndex, error) {
 	return x, nil
 }
 
-// next reads what the index says of the next slot that is present: the record
-// without its bytes, and the length of its curve.
-func (x *chunkIndex) next() (r record, length uint64) {
+// curve returns where the curve of a slot lies.
+func (x *chunkIndex) curve(slot int) (from, to int) {
+	end := func(slot int) int {
+		e := x.ends[endBytes*slot:]
+		return int(e[0]) | int(e[1])<<8 | int(e[2])<<16
+	}
+	if slot > 0 {
+		from = end(slot - 1)
+	}
+	return from, end(slot)
+}
+
+// next reads what the index says of the next slot that is present: its record
+// without the bytes.
+func (x *chunkIndex) next() (r record) {
 	origin := x.r.uvarint()
 	r.version = int64(x.r.uvarint())
-	length = x.r.uvarint()
 	if origin >= uint64(len(x.origins)) || r.version < 1 {
 		x.r.bad = true
-		return r, 0
+		return r
 	}
 	r.at, r.origin = x.origins[origin].at, x.origins[origin].origin
-	return r, length
+	return r
 }
 
 // decodeChunk reads a stored chunk; the days refer to the bytes. Features or
@@ -167,40 +191,48 @@ func decodeChunk(c *chunk, index, features, curves []byte) error {
 	if features != nil && uint64(len(features)) != uint64(bits.OnesCount64(x.present))*x.width {
 		return fmt.Errorf("%w (features)", errChunk)
 	}
-	cut, place := reader{in: curves}, uint64(0)
-	slots(x.present, func(slot int) {
-		r, length := x.next()
+	place := uint64(0)
+	for slot := range chunkMeters {
+		from, to := x.curve(slot)
+		there := x.present&(1<<slot) != 0
+		if from > to || !there && from != to || curves != nil && to > len(curves) {
+			return fmt.Errorf("%w (curves)", errChunk)
+		}
+		if !there {
+			continue
+		}
+		r := x.next()
 		if curves != nil {
-			r.curve = cut.bytes(length)
+			r.curve = curves[from:to:to]
 		}
 		if features != nil {
 			r.features = features[place*x.width : (place+1)*x.width]
 		}
 		c.days[slot] = r
 		place++
-	})
-	if x.r.bad || cut.bad || len(x.r.in) != 0 || len(cut.in) != 0 {
+	}
+	if _, end := x.curve(chunkMeters - 1); x.r.bad || len(x.r.in) != 0 || curves != nil && end != len(curves) {
 		return fmt.Errorf("%w (index)", errChunk)
 	}
 	c.present = x.present
 	return nil
 }
 
-// locate finds one slot's record, without features, and where in the chunk's
+// locate finds one slot's record, without its bytes, and where in the chunk's
 // curves its curve lies; ok is false where the slot is empty.
-func locate(index []byte, slot int) (r record, from, length uint64, ok bool, err error) {
+func locate(index []byte, slot int) (r record, from, to int, ok bool, err error) {
 	x, err := openIndex(index)
 	if err != nil || x.present&(1<<slot) == 0 {
 		return record{}, 0, 0, false, err
 	}
-	for before := bits.OnesCount64(x.present & (1<<slot - 1)); before >= 0; before-- {
-		from += length
-		r, length = x.next()
+	for range bits.OnesCount64(x.present&(1<<slot-1)) + 1 {
+		r = x.next()
 	}
-	if x.r.bad {
+	from, to = x.curve(slot)
+	if x.r.bad || from > to {
 		return record{}, 0, 0, false, fmt.Errorf("%w (index)", errChunk)
 	}
-	return r, from, length, true, nil
+	return r, from, to, true, nil
 }
 
 func (r *reader) origins() []provenance {

@@ -65,24 +65,44 @@ func readDaysOf(ctx context.Context, c conn, meterID string, meter int64, first,
 	return slices.CompactFunc(days, func(a, b curve.Day) bool { return a.Date == b.Date }), nil
 }
 
+// readClosed cuts the days of one slot out of chunks. On PostgreSQL the server
+// does, so that it need not send, nor even read, the other curves.
 func readClosed(ctx context.Context, c conn, in string, args []any, slot int, add func(key int64, r *record) error) error {
+	cut := "curves"
+	if c.engine == postgresEngine {
+		cut = cutInServer(slot)
+	}
 	return c.query(ctx, func(rows *sql.Rows) error {
 		var key int64
 		var index, curves sql.RawBytes
 		if err := rows.Scan(&key, &index, &curves); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
-		r, from, length, ok, err := locate(index, slot)
+		r, from, to, ok, err := locate(index, slot)
 		if err != nil || !ok {
 			return err
 		}
-		cut := reader{in: curves}
-		cut.bytes(from)
-		if r.curve = cut.bytes(length); cut.bad {
+		if c.engine == postgresEngine {
+			from, to = 0, to-from
+		}
+		if to > len(curves) {
 			return fmt.Errorf("%s: %w (curves)", dateOf(key), errChunk)
 		}
+		r.curve = curves[from:to]
 		return add(key, &r)
-	}, `SELECT id, days, curves FROM day_chunks WHERE id `+in, args...)
+	}, `SELECT id, days, `+cut+` FROM day_chunks WHERE id `+in, args...)
+}
+
+// cutInServer is an expression for the curve of one slot.
+func cutInServer(slot int) string {
+	end := func(slot int) string {
+		if slot < 0 {
+			return "0"
+		}
+		at := 1 + endBytes*slot // behind the version
+		return fmt.Sprintf("get_byte(days, %d) + 256 * get_byte(days, %d) + 65536 * get_byte(days, %d)", at, at+1, at+2)
+	}
+	return fmt.Sprintf("substr(curves, 1 + %s, greatest(0, %s - (%s)))", end(slot-1), end(slot), end(slot-1))
 }
 
 func readOpen(ctx context.Context, c conn, in string, args []any, meter int64, add func(key int64, r *record) error) error {

@@ -89,11 +89,12 @@ type heldChunk struct {
 
 // named reports whether the names of all meters in a chunk are known.
 func named(names *[chunkMeters]string, index []byte) bool {
-	r := reader{in: index}
-	r.byte()
-	r.uvarint()
+	x, err := openIndex(index)
+	if err != nil {
+		return true // reading the chunk says so
+	}
 	all := true
-	slots(r.uint64(), func(slot int) { all = all && names[slot] != "" })
+	slots(x.present, func(slot int) { all = all && names[slot] != "" })
 	return all
 }
 

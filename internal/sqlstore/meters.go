@@ -85,8 +85,12 @@ func (t *curvesTx) number(ctx context.Context, n int, id func(i int) string) err
 		t.made[name] = 0 // once is enough
 		missing = append(missing, name)
 	}
-	for from := 0; from < len(missing); from += rowsAStatement {
-		if err := t.numberSome(ctx, missing[from:min(from+rowsAStatement, len(missing))]); err != nil {
+	size := rowsAStatement
+	if t.engine == postgresEngine {
+		size = namedAQueryArray
+	}
+	for from := 0; from < len(missing); from += size {
+		if err := t.numberSome(ctx, missing[from:min(from+size, len(missing))]); err != nil {
 			return fmt.Errorf("number meters: %w", err)
 		}
 	}

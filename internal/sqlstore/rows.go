@@ -49,15 +49,22 @@ func insertStatement(table string, columns []string, conflict string, rows int) 
 	return b.String()
 }
 
-// namedAQuery bounds how many keys one query names.
-const namedAQuery = 256
+// How many keys one query names at most: as parameters each, or in an array.
+const (
+	namedAQuery      = 256
+	namedAQueryArray = 4096
+)
 
 // eachIn calls fn with a condition and its arguments ("id " + in) for some of
 // the keys after the other, so that each is named once. Naming the keys lets
 // both engines look every row up, where a range might scan many more.
 func eachIn[K int64 | string](c conn, keys []K, fn func(in string, args []any) error) error {
-	for from := 0; from < len(keys); from += namedAQuery {
-		some := keys[from:min(from+namedAQuery, len(keys))]
+	size := namedAQuery
+	if c.engine == postgresEngine {
+		size = namedAQueryArray
+	}
+	for from := 0; from < len(keys); from += size {
+		some := keys[from:min(from+size, len(keys))]
 		if c.engine == postgresEngine {
 			if err := fn("= ANY(?)", []any{some}); err != nil {
 				return err
