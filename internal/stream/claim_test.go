@@ -129,8 +129,8 @@ func TestClaimLostInTheMiddle(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func(Config) *Stream) {
 		streams := []*Stream{open(Config{MessageBytes: 1}), open(Config{MessageBytes: 1})}
 		type published struct {
-			token      uint64
-			whole, cut int // readings acknowledged, and of the call that was lost
+			token uint64
+			whole int // readings acknowledged
 		}
 		var mu sync.Mutex
 		var all []published
@@ -221,10 +221,10 @@ func TestOneOwnerManyCallers(t *testing.T) {
 // TestClaimOutlivesRetention publishes far more than the stream keeps.
 func TestClaimOutlivesRetention(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func(Config) *Stream) {
-		s := open(Config{MaxBytes: 1 << 20, MessageBytes: 16 << 10})
+		s := open(Config{MaxBytes: 512 << 10, MessageBytes: 16 << 10})
 		token := claimed(t, s, 1)
 		idle := claimed(t, s, 2)
-		for i := range 60 {
+		for i := range 40 {
 			if err := s.PublishClaimed(t.Context(), 1, token, counted(i*1000, 1000)); err != nil {
 				t.Fatal(err)
 			}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -23,6 +22,9 @@ import (
 
 // killsVariable says how often TestKillLosesNothing kills; 5 times otherwise.
 const killsVariable = "GRIDWARDEN_STREAM_KILLS"
+
+// killAckWait is how long what a killed consumer had taken stays away.
+const killAckWait = time.Second
 
 func TestMain(m *testing.M) {
 	if code, played := playRole(); played {
@@ -44,7 +46,7 @@ func workUntilKilled(args []string) error {
 	if err != nil {
 		return fmt.Errorf("first number: %w", err)
 	}
-	s, err := openChild(Config{Dir: dir, MessageBytes: 1000, Logger: slog.New(slog.DiscardHandler)})
+	s, err := openChild(Config{Dir: dir, MessageBytes: 1000, AckWait: killAckWait})
 	if err != nil {
 		return err
 	}
@@ -165,7 +167,7 @@ func TestKillLosesNothing(t *testing.T) {
 		from = last + 100_001 // unacknowledged ones may be stored too
 	}
 
-	s := open(t, Config{Dir: dir})
+	s := open(t, Config{Dir: dir, AckWait: killAckWait})
 	info, err := s.info(t.Context(), Readings)
 	if err != nil {
 		t.Fatal(err)
