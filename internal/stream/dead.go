@@ -100,10 +100,21 @@ func (s *Stream) setAside(ctx context.Context, l DeadLetter, id string) error {
 	if l.ID != "" {
 		m.Header.Set(headerID, l.ID)
 	}
-	if _, err := s.js.PublishMsg(ctx, m); err != nil {
-		return fmt.Errorf("stream: store dead letter: %w; check the free space of %s", err, s.place())
+	for {
+		ack, err := s.js.PublishMsg(ctx, m)
+		if err != nil {
+			return fmt.Errorf("stream: store dead letter: %w; check the free space of %s", err, s.place())
+		}
+		if !ack.Duplicate {
+			return nil
+		}
+		if _, err := s.DeadLetter(ctx, ack.Sequence); !errors.Is(err, ErrNoLetter) {
+			return err // it is there
+		}
+		// That one was replayed or discarded, and here it is again.
+		m = &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
+		m.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s/%d", m.Header.Get(jetstream.MsgIDHeader), ack.Sequence))
 	}
-	return nil
 }
 
 // oneLine makes a reason fit a header: without line ends, bounded.

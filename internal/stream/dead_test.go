@@ -49,6 +49,25 @@ func TestReplayBringsReadingsBack(t *testing.T) {
 	}
 }
 
+// TestLetterThatComesAgain replays readings that still cannot be used.
+func TestLetterThatComesAgain(t *testing.T) {
+	s := open(t, Config{})
+	for n := range uint64(3) {
+		for range 2 {
+			if err := s.SetAside(t.Context(), "historian", counted(0, 5), errors.New("field type conflict")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := letters(t, s)
+		if len(l) != 1 || l[0].Seq != n+1 {
+			t.Fatalf("time %d: letters %+v", n, l)
+		}
+		if err := s.Replay(t.Context(), l[0].Seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestReplayCrashed repeats a replay whose letter was not discarded.
 func TestReplayCrashed(t *testing.T) {
 	s := open(t, Config{})

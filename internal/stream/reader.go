@@ -44,6 +44,10 @@ func (r Reader) filters() []string {
 	return []string{readingsPrefix + partition, claimsPrefix + partition}
 }
 
+// silenceInterval is how often a reader to which nothing comes looks whether
+// that is so: messages may have been sent to it while the connection was cut.
+const silenceInterval = 30 * time.Second
+
 // readerIdle is how long the server keeps the consumer of a reader that does
 // not fetch: its function may take long.
 const readerIdle = 10 * time.Minute
@@ -69,7 +73,7 @@ func (s *Stream) ReadReadings(ctx context.Context, r Reader, fn func(ctx context
 	if err := checkKey(r.Name); err != nil {
 		return fmt.Errorf("stream: reader: %w", err)
 	}
-	run := &reading{s: s, Reader: r, fn: fn}
+	run := &reading{s: s, Reader: r, fn: fn, heard: time.Now()}
 	run.state.last = r.After
 	s.addReader(run)
 	defer s.removeReader(run)
@@ -111,6 +115,7 @@ type reading struct {
 	waiting   []meter.Reading    // part of buffer: what fn has not taken
 	until     uint64             // position of the last of waiting
 	full      bool               // there may be more behind it
+	heard     time.Time          // when something came last, or silence was found right
 
 	mu    sync.Mutex
 	state struct {
@@ -177,10 +182,16 @@ func (r *reading) fetch(ctx context.Context) error {
 	r.mu.Lock()
 	r.state.inHand = fetched
 	r.mu.Unlock()
+	if fetched > 0 {
+		r.heard = time.Now()
+	}
 	if failed == nil {
 		if err := batch.Error(); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 			failed = fmt.Errorf("fetch: %w", err)
 		}
+	}
+	if failed == nil && fetched == 0 && time.Since(r.heard) > r.s.silence {
+		failed = r.checkSilence(ctx)
 	}
 	if failed != nil && r.until != 0 {
 		// What has come is good: hand it out, then look again from there.
@@ -189,6 +200,19 @@ func (r *reading) fetch(ctx context.Context) error {
 		return nil
 	}
 	return failed
+}
+
+// checkSilence asks the server how many messages the consumer has given out.
+func (r *reading) checkSilence(ctx context.Context) error {
+	info, err := r.cons.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("look for lost messages: %w", err)
+	}
+	if given := info.Delivered.Consumer; given != r.delivered {
+		return fmt.Errorf("the consumer has given out %d messages where %d came", given, r.delivered)
+	}
+	r.heard = time.Now()
+	return nil
 }
 
 // take decodes a message that must be the consumer's next.

@@ -273,6 +273,28 @@ func TestReaderLosesItsConsumer(t *testing.T) {
 	}
 }
 
+// TestReaderHearsOfWhatWasLostOnTheWay takes the last message away from the
+// consumer: no later one shows the gap.
+func TestReaderHearsOfWhatWasLostOnTheWay(t *testing.T) {
+	log := &lines{}
+	s := open(t, Config{MessageBytes: 1, MinBackoff: time.Millisecond, FetchWait: 50 * time.Millisecond, Logger: log.logger()})
+	s.silence = 200 * time.Millisecond
+	c := &counter{t: t}
+	startReader(t, s, all("curves"), func(rs []meter.Reading, last uint64) error { c.accept(rs, last); return nil })
+	for n := 0; !log.has("has given out"); n++ { // until this was first, not the reader
+		cons := consumerOf(t, s, "curves")
+		publish(t, s, counted(n, 1))
+		batch, err := cons.FetchNoWait(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range batch.Messages() {
+		}
+		waitFor(t, "the reading that was taken away", func() bool { return c.at(float64(n + 1)) })
+		time.Sleep(300 * time.Millisecond) // and silence that is right
+	}
+}
+
 func TestReaderOutlivesItsServer(t *testing.T) {
 	dir := t.TempDir()
 	srv := external(t, dir, server.RANDOM_PORT)

@@ -149,6 +149,7 @@ type Stream struct {
 	claims   map[int]*claim       // partitions that this process owns
 
 	dropped *prometheus.CounterVec
+	silence time.Duration // see silenceInterval
 
 	stopWatch func()
 	watch     sync.WaitGroup
@@ -166,8 +167,8 @@ func Open(ctx context.Context, cfg Config) (*Stream, error) {
 		cfg: cfg, log: cfg.Logger,
 		unlock: func() {}, stopWatch: func() {},
 		durables: make(map[consumerKey]bool), readers: make(map[*reading]bool), claims: make(map[int]*claim),
-		dropped: newDropped(),
-		health:  newHealth(), reserve: diskReserve,
+		dropped: newDropped(), silence: silenceInterval,
+		health: newHealth(), reserve: diskReserve,
 	}
 	if err := s.open(ctx); err != nil {
 		s.Close()
