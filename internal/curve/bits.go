@@ -6,32 +6,33 @@ import (
 	"slices"
 )
 
-// bitReader reads bits, highest first; past the end it sets bad.
+// bitReader reads bits, highest first. Past the end there are zeros.
 type bitReader struct {
-	in   []byte
-	acc  uint64
-	have uint
-	bad  bool
+	in  []byte
+	pos int // in bits
 }
 
-func (r *bitReader) fill(n uint) {
-	for r.have < n {
-		if len(r.in) == 0 {
-			r.bad = true
-			r.acc <<= 8
-		} else {
-			r.acc = r.acc<<8 | uint64(r.in[0])
-			r.in = r.in[1:]
-		}
-		r.have += 8
+// peek returns the bits from the position on; 57 of them count.
+func (r *bitReader) peek() uint64 {
+	at := r.pos >> 3
+	if at+8 <= len(r.in) {
+		return binary.BigEndian.Uint64(r.in[at:]) << (r.pos & 7)
 	}
+	var tail [8]byte
+	if at < len(r.in) {
+		copy(tail[:], r.in[at:])
+	}
+	return binary.BigEndian.Uint64(tail[:]) << (r.pos & 7)
 }
 
-// read returns the next n bits, n ≤ 56.
-func (r *bitReader) read(n uint) uint64 {
-	r.fill(n)
-	r.have -= n
-	return r.acc >> r.have & (1<<n - 1)
+// rest returns what follows the byte in which the position is; ok is false
+// where that is past the end.
+func (r *bitReader) rest() (in []byte, ok bool) {
+	at := (r.pos + 7) >> 3
+	if at > len(r.in) {
+		return nil, false
+	}
+	return r.in[at:], true
 }
 
 // Rice coding: a number is a unary quotient and k bits of remainder. Where the
@@ -92,21 +93,23 @@ func appendRice(dst []byte, numbers []int64, k uint) []byte {
 	return dst[:at]
 }
 
+// rice returns the next number; k ≤ maxRice.
 func (r *bitReader) rice(k uint) uint64 {
-	var q uint64
-	for q < longestUnary && r.read(1) == 0 {
-		q++
-		if r.bad {
-			return 0
-		}
+	v := r.peek()
+	q := uint(bits.LeadingZeros64(v)) //nolint:gosec // at most 64
+	if q >= longestUnary {
+		r.pos += longestUnary
+		v = r.peek()
+		r.pos += wholeBits
+		return v >> (64 - wholeBits)
 	}
-	if q == longestUnary {
-		return r.read(wholeBits)
+	used := q + 1
+	if used+k > 57 {
+		r.pos += int(used) //nolint:gosec // at most 20
+		v, used = r.peek(), 0
 	}
-	if k == 0 {
-		return q
-	}
-	return q<<k | r.read(k)
+	r.pos += int(used + k) //nolint:gosec // at most 60
+	return uint64(q)<<k | v<<used>>(64-k)
 }
 
 func zigzag(v int64) uint64   { return uint64(v)<<1 ^ uint64(v>>63) }

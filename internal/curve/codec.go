@@ -86,19 +86,20 @@ func Decode(d *Day, meterID string, date Date, data []byte) error {
 	}
 	*d = Day{MeterID: meterID, Date: date, Interval: time.Duration(seconds) * time.Second,
 		Start: time.Unix(int64(date)*86400+start, 0).UTC(), EnergyKWh: make([]float64, n), Quality: make([]meter.Quality, n)}
-	c.column(int(n), func(i int, v float64) { d.EnergyKWh[i] = v })
-	c.runs(int(n), func(i int, v uint64) {
-		if v > uint64(meter.Good) {
-			c.bad = true
-		}
-		d.Quality[i] = meter.Quality(v)
+	c.column(d.EnergyKWh)
+	c.runs(int(n), func(from, to int, v uint64) {
+		c.bad = c.bad || v > uint64(meter.Good)
+		fill(d.Quality[from:to], meter.Quality(v)) //nolint:gosec // checked
 	})
-	c.runs(int(n), func(i int, v uint64) {
+	c.runs(int(n), func(from, to int, v uint64) {
 		switch {
 		case v > math.MaxUint16:
 			c.bad = true
 		case v != 0:
-			d.Flag(i, meter.Flags(v))
+			if d.Flags == nil {
+				d.Flags = make([]meter.Flags, n)
+			}
+			fill(d.Flags[from:to], meter.Flags(v)) //nolint:gosec // checked
 		}
 	})
 	columns := c.uvarint()
@@ -107,8 +108,11 @@ func Decode(d *Day, meterID string, date Date, data []byte) error {
 			break
 		}
 		name := string(c.bytes(c.uvarint()))
-		column := make([]float32, n)
-		c.column(int(n), func(i int, v float64) { column[i] = float32(v) })
+		column, wide := make([]float32, n), make([]float64, n)
+		c.column(wide)
+		for i, v := range wide {
+			column[i] = float32(v)
+		}
 		if d.Other == nil {
 			d.Other = make(map[meter.Quantity][]float32)
 		}

@@ -181,41 +181,48 @@ func (c *cursor) times(n int, set func(int, int64)) {
 		}
 		t += step
 		set(i, t)
-		if r.bad || c.bad {
-			break
+		if c.bad {
+			return
 		}
 	}
-	c.in = r.in
-	c.bad = c.bad || r.bad
+	c.follow(&r)
 }
 
-func (c *cursor) column(n int, set func(int, float64)) {
+// follow goes on where r has stopped.
+func (c *cursor) follow(r *bitReader) {
+	in, ok := r.rest()
+	c.in, c.bad = in, c.bad || !ok
+}
+
+// column reads as many values as there is room for.
+func (c *cursor) column(values []float64) {
+	n := len(values)
 	switch kind := c.byte(); {
 	case c.bad:
 	case kind == columnRaw64:
 		for i, raw := 0, c.bytes(uint64(8*n)); i < n && !c.bad; i++ {
-			set(i, math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
+			values[i] = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
 		}
 	case kind == columnRaw32:
 		for i, raw := 0, c.bytes(uint64(4*n)); i < n && !c.bad; i++ {
-			set(i, float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))))
+			values[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])))
 		}
 	case kind <= decimalBase+maxExponent:
-		c.decimals(n, powersOfTen[kind-decimalBase], set)
+		c.decimals(values, powersOfTen[kind-decimalBase])
 	default:
 		c.bad = true
 	}
 }
 
-func (c *cursor) decimals(n int, divisor float64, set func(int, float64)) {
+func (c *cursor) decimals(values []float64, divisor float64) {
+	count := len(values)
 	var missing []bool
-	count := n
 	if holes := c.uvarint(); holes > 0 {
-		missing = make([]bool, n)
-		c.runs(n, func(i int, v uint64) {
+		missing = make([]bool, len(values))
+		c.runs(len(values), func(from, to int, v uint64) {
 			if v != 0 {
-				missing[i] = true
-				count--
+				count -= to - from
+				fill(missing[from:to], true)
 			}
 		})
 	}
@@ -230,31 +237,35 @@ func (c *cursor) decimals(n int, divisor float64, set func(int, float64)) {
 	}
 	r := bitReader{in: c.in}
 	first := true
-	for i := range n {
+	for i := range values {
 		if missing != nil && missing[i] {
-			set(i, math.NaN())
+			values[i] = math.NaN()
 			continue
 		}
 		if !first {
 			whole += unzigzag(r.rice(k))
 		}
 		first = false
-		set(i, float64(whole)/divisor)
+		values[i] = float64(whole) / divisor
 	}
-	c.in = r.in
-	c.bad = c.bad || r.bad
+	c.follow(&r)
 }
 
-func (c *cursor) runs(n int, set func(int, uint64)) {
+// runs calls set with the ends of each run of n small numbers.
+func (c *cursor) runs(n int, set func(from, to int, v uint64)) {
 	for i := 0; i < n && !c.bad; {
 		length, v := c.uvarint(), c.uvarint()
-		if length == 0 || length > uint64(n-i) {
+		if length == 0 || length > uint64(n-i) { //nolint:gosec // i is below n
 			c.bad = true
 			return
 		}
-		for range length {
-			set(i, v)
-			i++
-		}
+		set(i, i+int(length), v) //nolint:gosec // at most n
+		i += int(length)         //nolint:gosec // at most n
+	}
+}
+
+func fill[T any](list []T, v T) {
+	for i := range list {
+		list[i] = v
 	}
 }

@@ -269,7 +269,7 @@ func (h *hours) flatness(f *Features) {
 // that hour has a value.
 func (h *hours) run(hour int) int {
 	low := h.kw[hour]
-	if low < 0 {
+	if low-low > runTolerance*low { // below zero
 		return 0
 	}
 	high, sum := low, low

@@ -282,11 +282,13 @@ func (c *cursor) slots(d *workDay) {
 }
 
 // numbers reads values that are all there.
-func (c *cursor) numbers(n int, set func(int, float64)) {
-	c.column(n, func(i int, v float64) {
+func (c *cursor) numbers(n int) []float64 {
+	values := make([]float64, n)
+	c.column(values)
+	for _, v := range values {
 		c.bad = c.bad || math.IsNaN(v) || math.IsInf(v, 0)
-		set(i, v)
-	})
+	}
+	return values
 }
 
 func (c *cursor) points(d *workDay, n int) []point {
@@ -295,7 +297,9 @@ func (c *cursor) points(d *workDay, n int) []point {
 		list[i].at, list[i].u = c.time(d, uint64(t>>1)), t&1 != 0
 		c.bad = c.bad || t < 0 || !d.within(list[i].at)
 	})
-	c.numbers(n, func(i int, v float64) { list[i].v = v })
+	for i, v := range c.numbers(n) {
+		list[i].v = v
+	}
 	return list
 }
 
@@ -317,11 +321,11 @@ func (c *cursor) samples(d *workDay, perInterval int64) samples {
 			list[i].at |= uncertainBit
 		}
 	})
-	c.numbers(int(n), func(i int, v float64) {
+	for i, v := range c.numbers(int(n)) {
 		if list[i].v = float32(v); math.IsInf(float64(list[i].v), 0) {
 			c.bad = true
 		}
-	})
+	}
 	return list
 }
 
