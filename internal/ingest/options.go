@@ -46,7 +46,7 @@ type Report struct {
 	Duplicates int          // meter-days delivered again; the first one counts
 	Conflicts  int          // duplicates with other values than the first
 
-	FeatureTime time.Duration // spent on features, added up over the workers
+	FeatureTime time.Duration // spent on features, about, added up over the workers
 
 	UnknownMeters  int      // distinct meters that the registry does not have
 	UnknownExample []string // a few of them
