@@ -190,7 +190,7 @@ type partReader struct {
 // Read implements io.Reader.
 func (r *partReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
-		return 0, err //nolint:wrapcheck // part says of what
+		return 0, err
 	}
 	n, err := r.in.Read(p)
 	r.sum.Write(p[:n])

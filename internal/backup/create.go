@@ -162,7 +162,7 @@ func (c *creating) files() error {
 			return nil
 		}
 		if err != nil || !d.Type().IsRegular() {
-			return err //nolint:wrapcheck // it names the file
+			return err
 		}
 		below, err := filepath.Rel(c.source.PKI, path)
 		if err != nil {
@@ -238,7 +238,7 @@ func (w *partWriter) begin() (err error) {
 // Write implements io.Writer.
 func (w *partWriter) Write(data []byte) (int, error) {
 	if err := w.c.ctx.Err(); err != nil {
-		return 0, err //nolint:wrapcheck // part says of what
+		return 0, err
 	}
 	if err := w.begin(); err != nil {
 		return 0, err

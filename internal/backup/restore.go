@@ -62,7 +62,7 @@ func (a *Archive) Restore(ctx context.Context, t Target) (err error) {
 		return err
 	}
 	if err := ctx.Err(); err != nil && !t.After {
-		return err //nolint:wrapcheck // the deferred function says of what
+		return err
 	}
 	// An empty folder makes room, another one does not.
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +126,7 @@ func (a *Archive) restoreFile(ctx context.Context, dir, name string, progress fu
 		if _, err := io.Copy(f, r); err != nil {
 			return err //nolint:wrapcheck // part says of what
 		}
-		return f.Sync() //nolint:wrapcheck // it names the file
+		return f.Sync()
 	})
 }
 
@@ -137,7 +137,7 @@ func (a *Archive) restoreStreams(ctx context.Context, dir string, t *Target) (er
 	}
 	streams, err := t.Streams(ctx, dir)
 	if err != nil {
-		return err //nolint:wrapcheck // the caller's own
+		return err
 	}
 	defer func() { err = errors.Join(err, streams.Close()) }()
 	for _, topic := range topics {

@@ -87,7 +87,7 @@ func (c *Client) SnapshotStream(ctx context.Context, topic string, w io.Writer) 
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("the running program ended meanwhile (%w)", err)
 		}
-		return err //nolint:wrapcheck // either the writer's own, or said
+		return err
 	}
 	if outcome := response.Trailer.Get(outcomeTrailer); outcome != outcomeWhole {
 		return fmt.Errorf("the running program gave up: %s", outcome)

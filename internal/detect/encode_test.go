@@ -42,7 +42,7 @@ func packed(t testing.TB, head, text string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close() //nolint:errcheck // nothing is written
+	defer w.Close()
 	return append([]byte(head), w.EncodeAll([]byte(text), nil)...)
 }
 

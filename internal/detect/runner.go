@@ -249,7 +249,7 @@ func (r *Runner) start(ctx context.Context, s *seat) error {
 	if err != nil || !stop() {
 		cancel(err)
 		if err == nil {
-			err = context.Cause(ctx)
+			err = fmt.Errorf("detection was given up: %w", context.Cause(ctx))
 			session.Finish(err)
 		}
 		return err
