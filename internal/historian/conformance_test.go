@@ -184,6 +184,21 @@ func (f *fake) mustHold(readings []meter.Reading) {
 	}
 }
 
+// A long refusal keeps its end, which says how much was dropped.
+func TestLongRefusals(t *testing.T) {
+	f := newFake(t)
+	said := "partial write: unable to parse '" + strings.Repeat("x", 5000) + "' dropped=1"
+	f.faults = []fault{answers(400, fmt.Sprintf(`{"code":"invalid","message":%q}`, said))}
+	var lost graveyard
+	h := f.on(t, func(c *Config) { c.Rejected = lost.take })
+	if err := h.Write(t.Context(), sample(1)); err != nil {
+		t.Fatal(err)
+	}
+	if len(lost.reasons) != 1 || !strings.HasSuffix(lost.reasons[0], "dropped=1") || len(lost.reasons[0]) > maxSaid+100 {
+		t.Errorf("%q", lost.reasons)
+	}
+}
+
 func TestRetryAfterIsHeeded(t *testing.T) {
 	for name, header := range map[string]string{
 		"seconds": "1",

@@ -181,10 +181,11 @@ type said struct {
 
 // scrub makes text fit for a log: one line, UTF-8, without the token.
 func (g *guard) scrub(text string) string {
+	text = oneLine(text)
 	for _, secret := range secrets(g.token) {
 		text = strings.ReplaceAll(text, secret, "***")
 	}
-	return clean(text)
+	return text
 }
 
 func (g *guard) hide(err error) error {

@@ -3,6 +3,7 @@ package historian
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -192,8 +193,48 @@ func FuzzAnswers(f *testing.F) {
 		if n := len(suspects) + len(others); n != 0 && n != 20 {
 			t.Errorf("of 20 readings %d are left", n)
 		}
-		if g := (&guard{token: "s3cret"}); len(clipMiddle(g.scrub(said))) > maxSaid+10 || strings.Contains(g.scrub(said), "s3cret") {
-			t.Errorf("said %q", g.scrub(said))
+		resp := &http.Response{StatusCode: 400, Status: "400 Bad Request", Header: http.Header{}, Body: io.NopCloser(strings.NewReader(said))}
+		(&guard{token: "s3cret"}).trouble(resp)
+		body, err := io.ReadAll(resp.Body)
+		var answer map[string]string
+		if err != nil || json.Unmarshal(body, &answer) != nil || answer["message"] == "" || answer["code"] == "" {
+			t.Errorf("%q became %q", said, body)
+		}
+		if len(answer["message"]) > maxSaid+10 || strings.Contains(string(body), "s3cret") {
+			t.Errorf("%q became %q", said, body)
+		}
+	})
+}
+
+// FuzzExport feeds bytes to the reader of VictoriaMetrics' export.
+func FuzzExport(f *testing.F) {
+	f.Add([]byte(`{"metric":{"__name__":"meter_active_power","device_id":"d","meter_id":"m"},"values":[1,null,2e300],"timestamps":[1,2,9223372036854775807]}` + "\n{}\n"))
+	f.Add([]byte("{\"values\":[1],\"timestamps\":[]}"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		last := make(map[string]time.Time)
+		_ = eachRow(bytes.NewReader(body), func(r *row, points []Point) error {
+			of := r.of()
+			key := fmt.Sprint(of.DeviceID, "\x00", of.MeterID, "\x00", r.Metric["__name__"])
+			for _, p := range points {
+				if before, ok := last[key]; ok && !p.Time.After(before) {
+					t.Errorf("%s comes after %s", p.Time, before)
+				}
+				last[key] = p.Time
+			}
+			windows(points, time.Minute, of.Quantity.Cumulative())
+			return nil
+		})
+	})
+}
+
+// FuzzRows holds what bounds a row of a query's answer against what reads it:
+// nothing that is short enough is changed.
+func FuzzRows(f *testing.F) {
+	f.Add([]byte("#datatype,string\n,\"a\nb\"\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := io.ReadAll(&rowLimit{body: io.NopCloser(bytes.NewReader(body))})
+		if len(body) <= maxRow && (err != nil || !bytes.Equal(got, body)) {
+			t.Errorf("%d bytes of %d, %v", len(got), len(body), err)
 		}
 	})
 }

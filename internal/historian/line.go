@@ -187,6 +187,11 @@ func clean(s string) string {
 	if len(s) > maxDetail {
 		s = s[:maxDetail]
 	}
+	return oneLine(s)
+}
+
+// oneLine leaves out what is no UTF-8, and control characters.
+func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '

@@ -113,12 +113,6 @@ func TestMisleadingRefusals(t *testing.T) {
 			if err := h.Write(t.Context(), in); err != nil {
 				t.Fatal(err)
 			}
-			if strings.Contains(said, "999999") { // the engine says that it dropped all
-				if len(lost.readings) != len(in) {
-					t.Errorf("%d given up", len(lost.readings))
-				}
-				return
-			}
 			bad := func(r *meter.Reading) bool { return r.Quantity == sample(10)[7].Quantity }
 			f.mustHold(without(in, bad))
 			if len(lost.readings) != 30 {

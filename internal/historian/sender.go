@@ -117,7 +117,7 @@ func (s *sender) split(ctx context.Context, t *text, lines []line, reason error)
 	}
 	n := len(lines)
 	switch {
-	case c.dropped >= n && c.separate(lines):
+	case c.dropped == n && c.separate(lines):
 		// As many were dropped as were sent, and no part of any could stand
 		// without what it was dropped for.
 		s.refusals = append(s.refusals, refusal{readingsOf(lines), reason})

@@ -163,7 +163,10 @@ func (v victoria) export(ctx context.Context, match string, from, to time.Time, 
 	defer bored.Stop()
 	defer func() {
 		if cause := context.Cause(ctx); err != nil && cause != nil {
-			err = fmt.Errorf("query %s: %w", v.h.cfg.queryURL(), cause)
+			err = cause
+		}
+		if err != nil {
+			err = fmt.Errorf("query %s: %w", v.h.cfg.queryURL(), err)
 		}
 	}()
 	body, err := v.open(ctx, url.Values{
@@ -174,25 +177,32 @@ func (v victoria) export(ctx context.Context, match string, from, to time.Time, 
 		return err
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
+	return eachRow(body, func(r *row, points []Point) error {
+		bored.Stop() // what fn does with a row takes its time
+		defer bored.Reset(patience)
+		return fn(r, points)
+	})
+}
+
+// eachRow calls fn for every row of an export.
+func eachRow(body io.Reader, fn func(*row, []Point) error) error {
 	seen := make(map[string]int64) // the last time of each series
 	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 0, 64<<10), exportRow)
 	for lines.Scan() {
-		bored.Stop()
 		var r row
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return fmt.Errorf("query %s: a row of the export is none: %w", v.h.cfg.queryURL(), err)
+			return fmt.Errorf("a row of the export is none: %w", err)
 		}
 		if len(r.Values) != len(r.Timestamps) {
-			return fmt.Errorf("query %s: a row of the export has %d values and %d times", v.h.cfg.queryURL(), len(r.Values), len(r.Timestamps))
+			return fmt.Errorf("a row of the export has %d values and %d times", len(r.Values), len(r.Timestamps))
 		}
 		if err := fn(&r, r.points(seen)); err != nil {
 			return err
 		}
-		bored.Reset(patience)
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("query %s: %w", v.h.cfg.queryURL(), err)
+		return fmt.Errorf("export: %w", err)
 	}
 	return nil
 }
@@ -223,17 +233,17 @@ func (v victoria) open(ctx context.Context, params url.Values) (io.ReadCloser, e
 	address := strings.TrimSuffix(v.h.cfg.queryURL(), "/") + exportPath
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(params.Encode()))
 	if err != nil {
-		return nil, fmt.Errorf("query %s: %w", address, err)
+		return nil, fmt.Errorf("export: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	v.h.authorize(req)
 	resp, err := v.h.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("query %s: %w", address, err)
+		return nil, fmt.Errorf("export: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		text, err := io.ReadAll(io.LimitReader(resp.Body, maxTrouble))
-		return nil, errors.Join(fmt.Errorf("query %s: %s: %s", address, resp.Status, bytes.TrimSpace(text)), err, resp.Body.Close())
+		return nil, errors.Join(fmt.Errorf("export: %s: %s", resp.Status, bytes.TrimSpace(text)), err, resp.Body.Close())
 	}
 	return resp.Body, nil
 }
