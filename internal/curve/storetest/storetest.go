@@ -23,7 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) curve.WorkStore) {
 	}{
 		{"empty", testEmpty}, {"round trip", testRoundTrip}, {"all or none", testAllOrNone}, {"replace", testReplace},
 		{"open days", testOpenDays}, {"features", testFeatures}, {"transaction", testTransaction},
-		{"concurrent", testConcurrent}, {"long span", testLongSpan}, {"edits", testEdits}, {"many meters", testManyMeters},
+		{"concurrent", testConcurrent}, {"long span", testLongSpan}, {"edits", testEdits}, {"accumulator", testAccumulator}, {"many meters", testManyMeters},
 		{"versions", testVersions}, {"reopen", testReopen}, {"twice in one put", testTwiceInOnePut}, {"new features", testNewFeatures},
 		{"commit", testCommit}, {"fencing", testFencing}, {"commit all or none", testCommitAllOrNone},
 		{"concurrent commits", testConcurrentCommits}, {"many states", testManyStates}, {"encoded", testEncoded},
