@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -108,12 +107,21 @@ func (m *member) stop() {
 
 // status asks a host for the cluster as it sees it; nil where it does not answer.
 func (m *member) status() *control.Cluster {
-	var c control.Cluster
-	out, _ := exec.Command(program(m.t), "cluster", "status", "-c", m.file, "--json").Output()
-	if json.Unmarshal(out, &c) != nil {
-		return nil
+	c, err := control.NewClient(m.data).Cluster(m.t.Context())
+	if err != nil {
+		return nil // it is only just starting
 	}
-	return &c
+	return c
+}
+
+// answers waits until the host does.
+func (m *member) answers(within time.Duration) {
+	m.t.Helper()
+	for deadline := time.Now().Add(within); m.status() == nil; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			m.t.Fatalf("host %s does not answer after %v", m.name, within)
+		}
+	}
 }
 
 // cast is the hosts and what they share.
@@ -200,7 +208,7 @@ func (c *cast) look() *control.Cluster {
 func (c *cast) balanced(within time.Duration, names ...string) *control.Cluster {
 	c.t.Helper()
 	var s *control.Cluster
-	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(250 * time.Millisecond) {
 		if s = c.look(); s == nil {
 			continue
 		}

@@ -245,6 +245,21 @@ func (m *meters) allSince(from time.Time, within time.Duration, not string) time
 	}
 }
 
+// longest is the longest time since a moment in which a device was not asked.
+func (m *meters) longest(since time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	worst := time.Duration(0)
+	for _, list := range m.asks {
+		for i := 1; i < len(list); i++ {
+			if list[i].at.After(since) {
+				worst = max(worst, list[i].at.Sub(list[i-1].at))
+			}
+		}
+	}
+	return worst
+}
+
 // seqOf is the number in a reading's value.
 func seqOf(kwh float64) uint32 { return uint32(kwh*1000 + .5) }
 
