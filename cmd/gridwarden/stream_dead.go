@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -157,7 +156,7 @@ func showLetter(w io.Writer, l *control.DeadLetter, location *time.Location, now
 	fmt.Fprintln(w)
 	switch {
 	case len(l.JSON) > 0:
-		return printJSON(w, json.RawMessage(l.JSON))
+		return printJSON(w, l.JSON)
 	case l.Undecoded != "":
 		_, err := fmt.Fprintf(w, "The content cannot be shown: %s. It begins with\n%s\n", l.Undecoded, l.Hex)
 		return err //nolint:wrapcheck // the terminal's own error says it all
