@@ -68,8 +68,18 @@ func (l *samples) add(s sample, cell uint32) (changed bool, at int, grown bool) 
 			return true, at, false
 		}
 	}
-	*l = slices.Insert(*l, at, s)
+	*l = insertAt(*l, at, s)
 	return true, at, true
+}
+
+// insertAt inserts as slices.Insert does, and leaves little room beyond: sets
+// of a whole fleet are held.
+func insertAt[T any](list []T, at int, v T) []T {
+	const room = 16
+	if len(list) == cap(list) {
+		list = append(make([]T, 0, len(list)+room), list...)
+	}
+	return slices.Insert(list, at, v)
 }
 
 // thin leaves the first and the last one.

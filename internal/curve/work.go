@@ -116,7 +116,7 @@ func (d *workDay) addRegister(p point) (changed, earliest, latest bool) {
 			return d.mergeRegister(at, i, p)
 		}
 	}
-	d.register = slices.Insert(d.register, at, slot{p, p})
+	d.register = insertAt(d.register, at, slot{p, p})
 	if len(d.register) == 1 {
 		d.power.thin()
 	}
