@@ -132,7 +132,6 @@ type slab struct {
 	keeps   bool
 	energy  []float64
 	quality []meter.Quality
-	dirty   bool // quality of the day before may be other than good
 }
 
 // slabDays is how many days of 96 intervals one piece holds.
