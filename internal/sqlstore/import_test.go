@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/curve/storetest"
 	"github.com/gridwarden/gridwarden/internal/ingest"
 )
 
@@ -82,24 +83,55 @@ func BenchmarkReads(b *testing.B) {
 	const meters, days = 1040, 60
 	file := filepath.Join(b.TempDir(), "readings.csv")
 	writeDistrict(b, file, meters, days)
-	db := openAt(b, newSQLite(b))
-	if _, err := ingest.Into(b.Context(), ingest.Options{Files: []string{file}}, db.Curves()); err != nil {
-		b.Fatal(err)
+	for name, empty := range map[string]func(testing.TB) string{"SQLite": newSQLite, "PostgreSQL": newPostgres} {
+		db := openAt(b, empty(b))
+		if _, err := ingest.Into(b.Context(), ingest.Options{Files: []string{file}}, db.Curves()); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name+", 60 days of one meter", func(b *testing.B) {
+			for b.Loop() {
+				if got, err := db.Curves().Days(b.Context(), "M000500", 20400, 20459); err != nil || len(got) != days {
+					b.Fatal(len(got), err)
+				}
+			}
+		})
+		b.Run(name+", features of one day", func(b *testing.B) {
+			for b.Loop() {
+				n := 0
+				err := db.Curves().Features(b.Context(), 20430, 20430, func(string, curve.Date, *curve.Features) error { n++; return nil })
+				if err != nil || n != meters {
+					b.Fatal(n, err)
+				}
+			}
+		})
 	}
-	b.Run("60 days of one meter", func(b *testing.B) {
-		for b.Loop() {
-			if got, err := db.Curves().Days(b.Context(), "M000500", 20400, 20459); err != nil || len(got) != days {
-				b.Fatal(len(got), err)
+}
+
+// BenchmarkCommit commits what a reader of 10,000 meters does every minute:
+// an open day and a state of each.
+func BenchmarkCommit(b *testing.B) {
+	const meters = 10_000
+	for name, empty := range map[string]func(testing.TB) string{"SQLite": newSQLite, "PostgreSQL": newPostgres} {
+		db := openAt(b, empty(b))
+		b.Run(name, func(b *testing.B) {
+			c := curve.Commit{Reader: "curves.0", Features: make([]curve.Features, meters)}
+			for m := range meters {
+				d := storetest.Day(fmt.Sprint("M", m), 20000, m)
+				d.Open = true
+				c.Days = append(c.Days, d)
+				c.States = append(c.States, curve.State{MeterID: d.MeterID, Data: make([]byte, 200)})
 			}
-		}
-	})
-	b.Run("features of one day", func(b *testing.B) {
-		for b.Loop() {
-			n := 0
-			err := db.Curves().Features(b.Context(), 20430, 20430, func(string, curve.Date, *curve.Features) error { n++; return nil })
-			if err != nil || n != meters {
-				b.Fatal(n, err)
+			for b.Loop() {
+				c.Position++
+				for m := range c.Days {
+					c.Days[m].EnergyKWh[c.Position%96] += 0.001
+					c.States[m].Data[0]++
+				}
+				if err := db.Curves().Commit(b.Context(), &c); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
+			b.ReportMetric(float64(meters*b.N)/b.Elapsed().Seconds(), "meters/s")
+		})
+	}
 }
