@@ -205,6 +205,7 @@ it sees again, which it must bear anyhow. A letter that still cannot be used bec
 dead letter again.`,
 		Example: `  gridwarden stream dead replay 17 18 -c gridwarden.yaml
   gridwarden stream dead replay --all --topic READINGS -c gridwarden.yaml`,
+		Args: cobra.ArbitraryArgs, // or --all
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onLetters(cmd, &f, args, everything, topic, "Replayed", control.StreamService.ReplayDead)
 		},
@@ -224,6 +225,7 @@ func newDeadDiscard() *cobra.Command {
 		Short: "Remove dead letters for good",
 		Example: `  gridwarden stream dead discard 17 18 -c gridwarden.yaml
   gridwarden stream dead discard --all --topic WORK -c gridwarden.yaml`,
+		Args: cobra.ArbitraryArgs, // or --all
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onLetters(cmd, &f, args, everything, topic, "Discarded", control.StreamService.DiscardDead)
 		},
