@@ -25,7 +25,7 @@ type Part func(ctx context.Context, r *Report, args []string) error
 // cases is the list, in the order in which they run.
 func cases() []Case {
 	return []Case{
-		drainCase(), outageCase(), killCase(), scanCase(), importCase(),
+		drainCase(), outageCase(), killCase(), scanCase(), judgeCase(), importCase(),
 	}
 }
 
