@@ -155,14 +155,14 @@ func showDeployment(w io.Writer, d *control.Deployment) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nLINK\tCONNECTED\tWAITING\tPROBLEM")
 	for _, l := range d.Links {
-		connected, atMost := "no", ""
+		connected, about := "no", ""
 		if l.Connected {
 			connected = "yes"
 		}
 		if !l.Exact && l.Waiting > 0 {
-			atMost = "at most "
+			about = "about "
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s%d\t%s\n", l.Name, connected, atMost, l.Waiting, dash(l.Problem))
+		fmt.Fprintf(t, "%s\t%s\t%s%d\t%s\n", l.Name, connected, about, l.Waiting, dash(l.Problem))
 	}
 	return t.Flush() //nolint:wrapcheck // the terminal's own error says it all
 }

@@ -39,7 +39,7 @@ type Link struct {
 	Name      string `json:"name"` // the leaf's source; at the leaf "hub"
 	Connected bool   `json:"connected"`
 	Waiting   uint64 `json:"waiting"`           // messages that the hub has not taken over
-	Exact     bool   `json:"exact"`             // or how many at most
+	Exact     bool   `json:"exact"`             // or about so many, while the link is down
 	Problem   string `json:"problem,omitempty"` // what is wrong, with the mend
 }
 

@@ -28,10 +28,11 @@ const (
 type Link struct {
 	Name      string // the leaf's source; at the leaf itself "hub"
 	Connected bool
-	// Waiting are messages that the hub has not taken over. A hub knows the
-	// number of the last time that it heard from the leaf. Exact says that it
-	// is no older guess: a leaf that was started while the link was down
-	// counts all that it holds.
+	// Waiting are messages that the hub has not taken over. It is Exact while
+	// the link is up. Without it a hub knows the number of the last time that
+	// it heard from the leaf; a leaf counts those as taken over that were on
+	// their way when the link broke, and one that was started without a link
+	// all that it holds.
 	Waiting uint64
 	Exact   bool
 	Problem string // what is wrong, with the mend; "" where nothing is
@@ -68,9 +69,6 @@ func (s *Stream) Links(ctx context.Context) ([]Link, error) {
 				link.Problem = fmt.Sprintf("silent for %s; it keeps its readings for as long as its retention allows, look at the link", from.Active.Round(time.Second))
 			}
 		}
-		if n, _ := s.connections(leaf); n > 1 {
-			link.Problem = fmt.Sprintf("%d programs call themselves %s; give each a stream.source of its own", n, leaf)
-		}
 		out = append(out, link)
 	}
 	return out, nil
@@ -85,12 +83,12 @@ func (s *Stream) answerForAbsent(ctx context.Context) error {
 	for _, leaf := range s.cfg.Leaves {
 		answer := []byte(fmt.Sprintf(`{"type":"io.nats.jetstream.api.v1.consumer_create_response","error":{"code":503,"err_code":%d,"description":%q}}`, errNotAvailable, leaf+" is not connected"))
 		_, err := s.conn.Subscribe(domainAPI(leaf)+".CONSUMER.CREATE.>", func(m *nats.Msg) {
-			connected, ready := s.connections(leaf)
+			connected, ready := s.connected(leaf)
 			if ready {
 				return // it answers itself
 			}
 			var err error
-			if connected == 0 {
+			if !connected {
 				err = m.Respond(answer)
 			} else if err = sleep(ctx, linkSettles); err == nil {
 				err = s.conn.PublishMsg(m)
@@ -109,23 +107,23 @@ func (s *Stream) answerForAbsent(ctx context.Context) error {
 // linkSettles is how long a leaf's subscriptions may take after it connected.
 const linkSettles = 200 * time.Millisecond
 
-// connections are how many leaves of a name are connected to this hub, and
-// whether it can ask them.
-func (s *Stream) connections(leaf string) (n int, ready bool) {
+// connected tells whether a leaf is connected to this hub, and whether the
+// hub can ask it.
+func (s *Stream) connected(leaf string) (connected, ready bool) {
 	if s.server == nil {
-		return 0, false
+		return false, false
 	}
 	all, err := s.server.Leafz(&server.LeafzOptions{Subscriptions: true})
 	if err != nil {
-		return 0, false
+		return false, false
 	}
 	for _, l := range all.Leafs {
 		if !l.IsSpoke && l.Name == serverName(leaf) {
-			n++
+			connected = true
 			ready = ready || slices.Contains(l.Subs, domainAPI(leaf)+".CONSUMER.>")
 		}
 	}
-	return n, ready
+	return connected, ready
 }
 
 func (s *Stream) linkToHub(ctx context.Context) (Link, error) {
@@ -143,14 +141,17 @@ func (s *Stream) linkToHub(ctx context.Context) (Link, error) {
 	}
 	taken, asking := s.link.takenBy(s.server)
 	first, last := info.State.FirstSeq, info.State.LastSeq
-	link.Waiting, link.Exact = last-min(last, max(taken, first-min(first, 1))), taken > 0
+	link.Waiting, link.Exact = last-min(last, max(taken, first-min(first, 1))), taken > 0 && link.Connected
 	if info.State.Msgs == 0 {
 		link.Waiting = 0
 	}
-	switch {
+	switch why := s.server.log.lastLeafError(); {
+	case strings.Contains(why, server.DuplicateRemoteLeafnodeConnection.String()):
+		// The two take turns: stay with it, whoever is connected just now.
+		link.Problem = "another program calls itself " + s.cfg.Source + " at the hub, and both lose the link to each other again and again; give each a stream.source of its own, and start this one again"
 	case !link.Connected:
 		link.Problem = "no connection; readings wait here"
-		if why := s.server.log.lastLeafError(); why != "" {
+		if why != "" {
 			link.Problem += ": " + why
 		}
 		link.Problem += "; check stream.leaf, this leaf's name and password at the hub, and the network"

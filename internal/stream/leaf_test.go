@@ -315,6 +315,18 @@ func TestLeafMadeAnew(t *testing.T) {
 	seen.exact(t)
 }
 
+// TestTwoLeavesOfOneName push each other from the link, and say so.
+func TestTwoLeavesOfOneName(t *testing.T) {
+	t.Parallel()
+	at := freePort(t)
+	openHub(t, at, Config{Leaves: []string{"north"}})
+	for _, leaf := range []*substation{openLeaf(t, "north", at), openLeaf(t, "north", at)} {
+		waitFor(t, "the leaf sees the other", func() bool {
+			return strings.Contains(links(t, leaf.s)[0].Problem, "another program calls itself north at the hub")
+		})
+	}
+}
+
 func links(t *testing.T, s *Stream) []Link {
 	t.Helper()
 	out, err := s.Links(t.Context())
