@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,10 +88,33 @@ func TestAddressesOfPostgres(t *testing.T) {
 	}
 }
 
+func TestConnectionsUseTLS(t *testing.T) {
+	plain := newPostgres(t)
+	cluster, err := postgres.get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := strings.Replace(plain, "sslmode=disable", "sslmode=verify-full&sslrootcert="+url.QueryEscape(cluster.CA()), 1)
+	var encrypted bool
+	err = openAt(t, where).SQL().QueryRowContext(t.Context(), `SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()`).Scan(&encrypted)
+	if err != nil || !encrypted {
+		t.Errorf("the connection is encrypted: %v, %v", encrypted, err)
+	}
+	unknown := strings.Replace(plain, "sslmode=disable", "sslmode=verify-full", 1) // the system's authorities
+	db, err := Open(t.Context(), unknown)
+	if err == nil {
+		_ = db.Close()
+		t.Fatal("a server whose authority is unknown was trusted")
+	}
+	if !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("the refusal says %v", err)
+	}
+}
+
 func TestSessionsHaveLimits(t *testing.T) {
 	where := newPostgres(t)
-	for url, want := range map[string]string{where: "10min", where + "&statement_timeout=7s": "7s"} {
-		db := openAt(t, url)
+	for where, want := range map[string]string{where: "10min", where + "&statement_timeout=7s": "7s"} {
+		db := openAt(t, where)
 		var got string
 		if err := db.SQL().QueryRowContext(t.Context(), `SHOW statement_timeout`).Scan(&got); err != nil || got != want {
 			t.Errorf("statements may last %s, %v; want %s", got, err, want)

@@ -61,6 +61,9 @@ func (c *Cluster) begin(ctx context.Context) error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+	if err := c.certify(); err != nil {
+		return err
+	}
 	// Whoever a test adds needs a password.
 	access := "host all " + superuser + " 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 	if err := os.WriteFile(filepath.Join(c.data(), "pg_hba.conf"), []byte(access), 0o600); err != nil {
@@ -141,7 +144,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	args := []string{"-D", c.data(), "-p", strconv.Itoa(c.port)}
 	for _, setting := range []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off",
-		"max_connections=200", "shared_buffers=128MB", "max_wal_size=2GB", "log_min_messages=warning",
+		"max_connections=200", "shared_buffers=128MB", "ssl=on", "ssl_cert_file=" + c.CA(), "ssl_key_file=" + c.key(), "max_wal_size=2GB", "log_min_messages=warning",
 	} {
 		args = append(args, "-c", setting)
 	}
