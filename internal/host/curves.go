@@ -65,7 +65,7 @@ func (h *Host) buildCurves(ctx context.Context, partition int, token uint64) err
 			if errors.Is(err, curve.ErrFenced) {
 				return stream.Final(err)
 			}
-			return err //nolint:wrapcheck // wrapped below
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("build curves: %w", err)

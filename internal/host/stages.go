@@ -101,7 +101,7 @@ func (h *Host) considerFindings(ctx context.Context) error {
 func (h *Host) consider(ctx context.Context, runID string) error {
 	done, err := h.db.Results().Considered(ctx, runID)
 	if err != nil || done {
-		return err //nolint:wrapcheck // says which run
+		return err
 	}
 	result, err := h.db.Results().Result(ctx, runID)
 	if err != nil {
@@ -115,7 +115,7 @@ func (h *Host) consider(ctx context.Context, runID string) error {
 		return fmt.Errorf("cases: %w", err)
 	}
 	if err := h.db.Results().MarkConsidered(ctx, runID); err != nil {
-		return err //nolint:wrapcheck // says which run
+		return err
 	}
 	h.log.Info("detection run considered", "run", runID, "cases_opened", opened)
 	h.hub.Publish(console.Update{Kind: "result", ID: runID})
