@@ -158,7 +158,7 @@ func newCast(t *testing.T, n int, shared string) *cast {
 				_ = m.cmd.Wait()
 			}
 			if t.Failed() {
-				t.Logf("%s:\n%s", m.name, tail(m.log.String(), 60))
+				t.Logf("%s:\n%s", m.name, tail(m.log.String(), 150))
 			}
 		}
 	})
@@ -228,6 +228,19 @@ func (c *cast) balanced(within time.Duration, names ...string) *control.Cluster 
 	}
 	c.t.Fatalf("the partitions are not with %v after %v: %+v", names, within, s)
 	return nil
+}
+
+// explain says what the running hosts know of a device.
+func (c *cast) explain(device string) string {
+	text := ""
+	for _, m := range c.hosts {
+		if m.cmd == nil {
+			continue
+		}
+		d, err := control.NewClient(m.data).Device(c.t.Context(), device)
+		text += fmt.Sprintf("\n%s: %+v, %v", m.name, d, err)
+	}
+	return text
 }
 
 func (c *cast) named(name string) *member {

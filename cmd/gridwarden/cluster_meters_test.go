@@ -52,7 +52,8 @@ type meters struct {
 	asks    map[string][]ask // by device
 	seqs    map[string]uint32
 	pids    map[int]string // processes of the hosts
-	strange int            // connections of nobody that is known
+	explain func(device string) string
+	strange int // connections of nobody that is known
 }
 
 // serveMeters starts gateways with units each.
@@ -240,7 +241,7 @@ func (m *meters) allSince(from time.Time, within time.Duration, not string) time
 			return worst
 		}
 		if time.Now().After(deadline) {
-			m.t.Fatalf("%d of %d devices were not asked within %v, %s for one", missing, total, within, example)
+			m.t.Fatalf("%d of %d devices were not asked within %v, %s for one%s", missing, total, within, example, m.explain(example))
 		}
 	}
 }

@@ -33,7 +33,6 @@ type Member struct {
 	work  sync.WaitGroup
 
 	acquiring []context.CancelFunc // by partition; of the loop
-	fatal     error                // of the loop
 
 	shown atomic.Pointer[State]
 	count counts
@@ -232,6 +231,8 @@ func (m *Member) acquire(ctx context.Context, slot int) {
 		token, err := m.cfg.Acquire(held, slot)
 		if err != nil && held.Err() == nil {
 			m.log.Error("a partition could not be taken on; it is tried again", "partition", slot, "error", err)
+		} else if err == nil {
+			m.log.Info("partition taken on", "partition", slot, "token", token)
 		}
 		m.send(ctx, func(now time.Duration) {
 			m.acquiring[slot] = nil
@@ -256,6 +257,8 @@ func (m *Member) release(ctx context.Context, slot int, lost bool) {
 		defer cancel()
 		if err := m.cfg.Release(limited, slot, lost); err != nil {
 			m.log.Warn("a partition was not given up cleanly", "partition", slot, "lost", lost, "error", err)
+		} else {
+			m.log.Info("partition given up", "partition", slot, "lost", lost)
 		}
 		m.send(ctx, func(now time.Duration) { m.mind.released(slot, now) })
 	})

@@ -43,7 +43,6 @@ type node struct {
 	stopped bool
 	dead    bool
 	queue   []func() // what came while it was stopped
-	seen    int      // of the log
 	polls   map[int]bool
 	runs    int
 	// What Valid would answer: published by the loop, read by the poller.

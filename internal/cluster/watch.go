@@ -51,7 +51,7 @@ func (m *Member) follow(ctx context.Context, again <-chan struct{}) error {
 		err = context.DeadlineExceeded
 	}
 	if err != nil {
-		return err //nolint:wrapcheck // watch says what it means
+		return err
 	}
 	defer func() {
 		if err := watcher.Stop(); err != nil {

@@ -321,7 +321,7 @@ func (t *tenancy) publish(ctx context.Context, readings []meter.Reading) error {
 				t.lose(ctx, n, err)
 				return nil
 			}
-			return err //nolint:wrapcheck // says which partition
+			return err
 		})
 	}
 	return g.Wait() //nolint:wrapcheck // wrapped above
