@@ -20,10 +20,11 @@ func (db *DB) Restore(ctx context.Context, r io.Reader, progress func(table stri
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if db.engine == sqliteEngine {
-		db.writer <- struct{}{}
-		defer func() { <-db.writer }()
+	release, err := db.wait(ctx)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
 	}
+	defer release()
 	err = db.writeOnce(ctx, func(tx *Tx) error { // r cannot be read twice
 		if err := db.withoutTimeout(ctx, tx.conn); err != nil {
 			return err

@@ -71,15 +71,11 @@ const attempts = 12
 // change, and where two are in each other's way one of them is run again: so
 // fn must be such that running it again from its beginning is right.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	if db.engine == sqliteEngine {
-		select {
-		case db.writer <- struct{}{}:
-			defer func() { <-db.writer }()
-		case <-ctx.Done():
-			return fmt.Errorf("wait for another writer: %w", ctx.Err())
-		}
+	release, err := db.wait(ctx)
+	if err != nil {
+		return err
 	}
-	var err error
+	defer release()
 	for attempt := range attempts {
 		if err = db.writeOnce(ctx, fn); err == nil || !db.engine.again(err) {
 			return err
@@ -91,6 +87,20 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 		}
 	}
 	return fmt.Errorf("given up after %d attempts, others were in the way: %w", attempts, err)
+}
+
+// wait waits for the other writers of this process where the engine has one at
+// a time.
+func (db *DB) wait(ctx context.Context) (release func(), err error) {
+	if db.engine != sqliteEngine {
+		return func() {}, nil
+	}
+	select {
+	case db.writer <- struct{}{}:
+		return func() { <-db.writer }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for another writer: %w", ctx.Err())
+	}
 }
 
 func (db *DB) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
