@@ -4,13 +4,16 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +38,8 @@ modbus:
 // ask is one request that a meter was sent.
 type ask struct {
 	at   time.Time
-	host string
+	who  *caller
+	host string // of who, as history says
 	seq  uint32 // that was answered; 0 for the second request of a read
 }
 
@@ -80,7 +84,10 @@ func serveMeters(t *testing.T, gateways, units int) *meters {
 			}
 		})
 	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	m.work.Go(func() { m.find(ctx) })
 	t.Cleanup(func() {
+		cancel()
 		for _, l := range m.listen {
 			_ = l.Close()
 		}
@@ -115,7 +122,7 @@ func (m *meters) serve(gateway int, c net.Conn) {
 		delete(m.conns, c)
 		m.mu.Unlock()
 	}()
-	host := m.owner(c)
+	who := m.call(c)
 	r := bufio.NewReader(c)
 	q := make([]byte, 12)
 	for {
@@ -127,7 +134,7 @@ func (m *meters) serve(gateway int, c net.Conn) {
 		answer := append([]byte{q[0], q[1], 0, 0, 0, byte(3 + 2*count), q[6], q[7]}, byte(2*count))
 		answer = append(answer, make([]byte, 2*count)...)
 		m.mu.Lock()
-		a := ask{at: time.Now(), host: host}
+		a := ask{at: time.Now(), who: who}
 		if address == 0 {
 			m.seqs[device]++
 			a.seq = m.seqs[device]
@@ -143,36 +150,62 @@ func (m *meters) serve(gateway int, c net.Conn) {
 	}
 }
 
-// owner finds the process at the other end of a connection.
-func (m *meters) owner(c net.Conn) string {
-	port := c.RemoteAddr().(*net.TCPAddr).Port
+// caller is who is at the other end of a connection.
+type caller struct {
+	port int
+	host string // "?" until it is found; guarded by meters.mu
+}
+
+// call notes a connection. Whose it is is found out beside, for that takes the
+// kernel's tables, and an answer must not wait for it.
+func (m *meters) call(c net.Conn) *caller {
+	who := &caller{port: c.RemoteAddr().(*net.TCPAddr).Port, host: "?"}
 	m.mu.Lock()
-	pids := make(map[int]string, len(m.pids))
-	for pid, name := range m.pids {
-		pids[pid] = name
-	}
+	m.unknown = append(m.unknown, who)
 	m.mu.Unlock()
-	if inode := socketInode(port); inode != "" {
-		for pid, name := range pids {
-			files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-			for _, file := range files {
-				if to, err := os.Readlink(file); err == nil && to == "socket:["+inode+"]" {
-					return name
+	return who
+}
+
+// find finds the callers that are not known yet, every now and then.
+func (m *meters) find(ctx context.Context) {
+	for ctx.Err() == nil {
+		m.mu.Lock()
+		pids, open := maps.Clone(m.pids), slices.Clone(m.unknown)
+		m.mu.Unlock()
+		if len(open) > 0 {
+			found := callers(pids)
+			m.mu.Lock()
+			m.unknown = slices.DeleteFunc(m.unknown, func(who *caller) bool {
+				host, ok := found[who.port]
+				if ok {
+					who.host = host
 				}
+				return ok
+			})
+			m.mu.Unlock()
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// callers are the hosts by the local ports of their connections.
+func callers(pids map[int]string) map[int]string {
+	ofInode := make(map[string]string)
+	for pid, name := range pids {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, file := range files {
+			if to, err := os.Readlink(file); err == nil {
+				ofInode[to] = name
 			}
 		}
 	}
-	m.mu.Lock()
-	m.strange++
-	m.mu.Unlock()
-	return "?"
-}
-
-// socketInode finds the socket of a local port in the kernel's table.
-func socketInode(port int) string {
+	out := make(map[int]string)
 	table, err := os.ReadFile("/proc/net/tcp")
 	if err != nil {
-		return ""
+		return out
 	}
 	for line := range strings.Lines(string(table)) {
 		f := strings.Fields(line)
@@ -181,11 +214,12 @@ func socketInode(port int) string {
 		}
 		_, p, ok := strings.Cut(f[1], ":")
 		raw, err := hex.DecodeString(p)
-		if ok && err == nil && int(binary.BigEndian.Uint16(raw)) == port && f[9] != "0" {
-			return f[9]
+		name := ofInode["socket:["+f[9]+"]"]
+		if ok && err == nil && len(raw) == 2 && name != "" {
+			out[int(binary.BigEndian.Uint16(raw))] = name
 		}
 	}
-	return ""
+	return out
 }
 
 func (m *meters) knows(pid int, host string) {
@@ -194,24 +228,16 @@ func (m *meters) knows(pid int, host string) {
 	m.pids[pid] = host
 }
 
-// pollers says who asked each device last, and when.
-func (m *meters) last() map[string]ask {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := make(map[string]ask, len(m.asks))
-	for id, list := range m.asks {
-		out[id] = list[len(list)-1]
-	}
-	return out
-}
-
 // history is everything that was asked.
 func (m *meters) history() map[string][]ask {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := make(map[string][]ask, len(m.asks))
 	for id, list := range m.asks {
-		out[id] = append([]ask(nil), list...)
+		out[id] = slices.Clone(list)
+		for i := range list {
+			out[id][i].host = list[i].who.host
+		}
 	}
 	return out
 }
@@ -226,7 +252,7 @@ func (m *meters) allSince(from time.Time, within time.Duration, not string) time
 		m.mu.Lock()
 		for id, list := range m.asks {
 			for i := range list {
-				if list[i].at.After(from) && list[i].host != not {
+				if list[i].at.After(from) && list[i].who.host != not {
 					missing--
 					worst = max(worst, list[i].at.Sub(from))
 					break

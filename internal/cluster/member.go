@@ -28,6 +28,7 @@ type Member struct {
 	until  atomic.Int64 // of the clock; when the lease ends
 
 	mind  *mind // of the loop
+	fell  bool  // what was told last; of the loop
 	inbox chan func(now time.Duration)
 	ended chan struct{} // closed when the loop is over
 	work  sync.WaitGroup
@@ -39,7 +40,7 @@ type Member struct {
 }
 
 // leaveTime bounds how long giving everything up may take in the end.
-const leaveTime = 15 * time.Second
+const leaveTime = 24 * time.Second
 
 // Join makes sure that the bucket exists and that no living process has this
 // host's name: where one had it that did not leave, this takes as long as a lease.
@@ -58,6 +59,7 @@ func Join(ctx context.Context, cfg Config) (*Member, error) {
 		Address: cfg.Address, Version: cfg.Version, Digest: cfg.Digest,
 	}
 	m.mind = newMind(m.timing, about, cfg.Partitions, func() time.Time { return cfg.Now().UTC() })
+	m.fell = true
 	m.shown.Store(&State{})
 	if err := m.openBucket(ctx); err != nil {
 		return nil, err
@@ -142,10 +144,9 @@ func (m *Member) Run(ctx context.Context) error {
 		case <-deadline:
 			return fmt.Errorf("cluster: not everything was given up within %v; others take it over after %v", leaveTime, m.cfg.Lease)
 		}
-		fell := m.mind.fallen
 		list := m.mind.step(m.clock())
 		m.until.Store(int64(m.mind.valid()))
-		m.tell(fell)
+		m.tell()
 		for i := range list {
 			m.act(inner, &list[i], rereads)
 		}

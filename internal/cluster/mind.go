@@ -196,7 +196,7 @@ func (m *mind) beaten(begun time.Duration, revision uint64, err error, now time.
 		return
 	}
 	if m.until <= now {
-		m.stands = now
+		m.stands, m.view.floor = now, now
 	}
 	m.until = max(m.until, until)
 }

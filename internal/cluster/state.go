@@ -62,7 +62,9 @@ func (m *Member) Leader() bool { return m.Valid() && m.shown.Load().leads() && m
 func (s *State) leads() bool { return s.Leader != "" && s.Leader == s.Host }
 
 // tell shows what the loop knows.
-func (m *Member) tell(fell bool) {
+func (m *Member) tell() {
+	fell := m.fell
+	m.fell = m.mind.fallen
 	mind, now := m.mind, m.clock()
 	s := &State{Host: m.cfg.Host, Partitions: make([]Holding, 0, m.cfg.Partitions)}
 	for name, p := range mind.view.hosts {

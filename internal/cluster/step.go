@@ -127,7 +127,26 @@ func (m *mind) think(now time.Duration) {
 		return
 	}
 	last := len(holders) - 1
-	m.plan = plan{hosts, holders, append(assign(hosts, holders[:last]), preferred(hosts, holders[last]))}
+	m.plan = plan{hosts, holders, append(m.share(hosts, holders[:last]), preferred(hosts, holders[last]))}
+}
+
+// share says who should have each partition. A host that could not take on
+// what it was given keeps what it has: that works.
+func (m *mind) share(hosts, holders []string) []string {
+	var rest []int
+	var open []string
+	desired := make([]string, len(holders))
+	for i, h := range holders {
+		if p := m.view.hosts[h]; p != nil && p.Unfit && !p.Leaving && !slices.Contains(hosts, h) {
+			desired[i] = h
+			continue
+		}
+		rest, open = append(rest, i), append(open, h)
+	}
+	for k, h := range assign(hosts, open) {
+		desired[rest[k]] = h
+	}
+	return desired
 }
 
 // hosts are those that can be given something.

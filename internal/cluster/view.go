@@ -9,8 +9,9 @@ const forever = time.Duration(1<<63 - 1)
 type view struct {
 	partitions int
 	hosts      map[string]*peer
-	holds      []held // by partition; the last is the leader
-	loaded     bool   // it has been read once as a whole
+	holds      []held        // by partition; the last is the leader
+	loaded     bool          // it has been read once as a whole
+	floor      time.Duration // silence counts from here: before, we were silent ourselves
 	reading    map[string]bool
 }
 
@@ -114,13 +115,19 @@ func (v *view) gone(id identity, proof, lease time.Duration) bool {
 	if p == nil || p.deleted || p.Instance != id.Instance {
 		return true
 	}
-	return proof >= p.seen+lease
+	return v.silent(p, proof, lease)
+}
+
+// silent reports whether a host has been silent for a lease while we were not.
+// After an outage of the bucket nobody is gone: all of them were silent.
+func (v *view) silent(p *peer, proof, lease time.Duration) bool {
+	return proof >= max(p.seen, v.floor)+lease
 }
 
 // judge remembers who is gone, so that it settles anew when it is back.
 func (v *view) judge(proof, lease time.Duration) {
 	for _, p := range v.hosts {
-		if !p.deleted && proof >= p.seen+lease {
+		if !p.deleted && v.silent(p, proof, lease) {
 			p.was = true
 		}
 	}

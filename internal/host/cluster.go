@@ -159,7 +159,7 @@ func (t *tenancy) run(ctx context.Context) error {
 
 // acquire takes a partition on, whose lease this host has.
 func (t *tenancy) acquire(ctx context.Context, partition int) (uint64, error) {
-	token, err := t.h.stream.Claim(ctx, partition)
+	token, err := t.claim(ctx, partition)
 	if err != nil {
 		return 0, err
 	}
@@ -175,6 +175,32 @@ func (t *tenancy) acquire(ctx context.Context, partition int) (uint64, error) {
 	}()
 	_, err = t.apply()
 	return token, err
+}
+
+// Bounds of the attempts to claim a partition: the stream of readings may be
+// without a leader for some seconds.
+const (
+	claimTime = 15 * time.Second
+	claimRest = 200 * time.Millisecond
+)
+
+// claim claims a partition in the stream, for as long as the lease holds.
+func (t *tenancy) claim(ctx context.Context, partition int) (uint64, error) {
+	limited, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
+	for {
+		once, done := context.WithTimeout(limited, claimTime/5)
+		token, err := t.h.stream.Claim(once, partition)
+		done()
+		if err == nil || limited.Err() != nil {
+			return token, err
+		}
+		select {
+		case <-time.After(claimRest):
+		case <-limited.Done():
+			return 0, err
+		}
+	}
 }
 
 // curveRest is the wait before curves of a partition are taken up again that
@@ -220,7 +246,7 @@ func (t *tenancy) lose(ctx context.Context, n *tenure, because error) {
 }
 
 // flushTime bounds the wait for readings of a partition that is given up.
-const flushTime = 3 * time.Second
+const flushTime = 9 * time.Second
 
 // release gives a partition up: its devices are let go, what was read of them
 // is published, and its curves are committed. Where it is lost only the first
