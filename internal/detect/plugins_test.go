@@ -358,3 +358,41 @@ func TestLaunchRefusesAContradiction(t *testing.T) {
 		})
 	}
 }
+
+// Plugins are asked about many parts in one session, by a worker too.
+func TestOneSessionServesAllParts(t *testing.T) {
+	in := district(t)
+	in.Evaluators = []Evaluator{Local(stepper{}), Local(balance{})}
+	plan := planned(t, in, 12)
+	parts, err := runParts(t.Context(), in, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := merged(t, in, plan, parts)
+	p := launch(t, LaunchConfig{BuiltIn: builtIn("good")})
+	in.Evaluators = p.Evaluators()
+	if parts, err = runParts(t.Context(), in, plan); err != nil {
+		t.Fatal(err)
+	}
+	if got := merged(t, in, plan, parts); len(parts) < 2 || got != want {
+		t.Errorf("%d parts by plugins:\n%s\nin process:\n%s", len(parts), got, want)
+	}
+	raw, err := plan.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWorker(func() Input { return in })
+	for i := range plan.Parts() {
+		if _, err := w.Do(t.Context(), raw, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := statusOf(t, p, "stepper"); s.State != PluginRunning || s.Runs != 1 {
+		t.Errorf("within the worker's session: %+v", s)
+	}
+	w.Rest()
+	if s := statusOf(t, p, "stepper"); s.State != PluginReady || s.Runs != 2 {
+		t.Errorf("after %d parts in two runs: %+v", 2*plan.Parts(), s)
+	}
+	w.Close()
+}
