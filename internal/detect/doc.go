@@ -2,7 +2,8 @@
 // windows of daily features, raw curves where they ask for them, and merges
 // what they report into one Result that names real ids again.
 //
-// Run is the whole of it. It does not care where a detector lives: an
+// Run is the whole of it: a Plan, its Parts one after another, and Merge, which
+// hosts of a cluster share among them (Worker). It does not care where a detector lives: an
 // Evaluator is either Local, in this process, or a plugin that Launch has
 // started, checks, supervises and stops. Whatever a plugin sends is taken for
 // hostile until it has been checked.
