@@ -5,8 +5,8 @@
 CREATE TABLE day_chunks (
     id       INTEGER PRIMARY KEY,
     days     BLOB NOT NULL,              -- which meters, their versions and origins, and where their curves end
-    features BLOB NOT NULL,              -- little-endian float32, in the order of sdk.Features, meter after meter
-    curves   BLOB NOT NULL               -- curve.Encode, meter after meter
+    curves   BLOB NOT NULL,              -- curve.Encode, meter after meter
+    features BLOB NOT NULL               -- little-endian float32, in the order of sdk.Features, meter after meter
 );
 
 -- Days in progress.
