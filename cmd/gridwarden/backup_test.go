@@ -346,7 +346,7 @@ func TestABackupOfAProgramAtRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close() //nolint:errcheck // read only
+	defer a.Close()
 	if len(a.Manifest.Streams()) != 6 {
 		t.Errorf("streams %v", a.Manifest.Streams())
 	}

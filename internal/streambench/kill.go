@@ -190,12 +190,12 @@ func (p *program) settle(ctx context.Context) error {
 			calm = 0
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the stream's backlog is %v after %v, %w", backlog, settling, err)
+			return errors.Join(fmt.Errorf("the stream's backlog is %v after %v", backlog, settling), err)
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("stopped: %w", context.Cause(ctx))
 		}
 	}
 	return nil
