@@ -57,7 +57,7 @@ type meters struct {
 	seqs    map[string]uint32
 	pids    map[int]string // processes of the hosts
 	explain func(device string) string
-	strange int // connections of nobody that is known
+	unknown []*caller
 }
 
 // serveMeters starts gateways with units each.

@@ -226,7 +226,9 @@ func (m *mind) written(i int, number uint64, h holding, revision uint64, err err
 			// It proves that it is ours only where the lease has held since.
 			s.suspect = s.suspect && (s.wrote < m.stands || m.until <= now)
 		case errors.Is(err, errMismatch):
-			s.lost = true
+			// Another's, or a write of our own of which no answer came: the view
+			// will tell.
+			s.retry = now + m.every/4
 		}
 	case slotFreeing:
 		*s = slot{retry: s.retry}

@@ -25,6 +25,7 @@ type world struct {
 	keys     map[string]change
 	log      []change
 	down     bool // the bucket takes nothing
+	calm     bool // nothing is lost or late otherwise
 
 	moves int
 }
@@ -56,7 +57,7 @@ func (w *world) after(d time.Duration, do func()) {
 }
 
 func (w *world) delay() time.Duration {
-	if w.rng.IntN(50) == 0 {
+	if !w.calm && w.rng.IntN(50) == 0 {
 		return time.Duration(w.rng.IntN(3000)) * time.Millisecond
 	}
 	return time.Duration(1+w.rng.IntN(30)) * time.Millisecond
@@ -139,7 +140,7 @@ func (n *node) put(key string, data []byte, revision uint64, deleted bool, done 
 		})
 	}
 	w.after(1250*time.Millisecond, func() { answer(0, fmt.Errorf("timeout")) })
-	if w.rng.IntN(100) == 0 {
+	if !w.calm && w.rng.IntN(100) == 0 {
 		return // lost on the way there
 	}
 	w.after(w.delay(), func() {
@@ -154,7 +155,7 @@ func (n *node) put(key string, data []byte, revision uint64, deleted bool, done 
 		c := change{key, w.revision, deleted, data}
 		w.keys[key] = c
 		w.log = append(w.log, c)
-		if w.rng.IntN(100) > 0 { // the answer is lost
+		if w.calm || w.rng.IntN(100) > 0 { // the answer is lost
 			w.after(w.delay(), func() { answer(c.revision, nil) })
 		}
 	})
@@ -332,4 +333,32 @@ func quiet(w *world, partitions int) bool {
 		total += len(n.polls)
 	}
 	return total == partitions+1
+}
+
+// All are silent while the bucket takes nothing; whoever is heard first after
+// it must not think the others gone.
+func TestAnOutageMovesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.calm = true
+		const partitions = 9
+		for i := range 3 {
+			w.start("h"+strconv.Itoa(i), partitions)
+		}
+		w.run(40 * time.Second)
+		for range 20 {
+			if quiet(w, partitions) {
+				break
+			}
+			w.run(2 * time.Second)
+		}
+		before := w.moves
+		w.down = true
+		w.run(time.Duration(rapid.IntRange(1, 7_500).Draw(t, "outage")) * time.Millisecond)
+		w.down = false
+		w.run(30 * time.Second)
+		if w.moves != before {
+			t.Fatalf("%d partitions were acquired anew after an outage", w.moves-before)
+		}
+	})
 }

@@ -64,7 +64,11 @@ func (m *mind) lookForLosses() {
 		if s.state != slotAcquiring && s.state != slotHeld && s.state != slotReleasing {
 			continue
 		}
-		if m.view.holds[i].revision > s.revision && !m.mine(i) {
+		switch h := &m.view.holds[i]; {
+		case h.revision <= s.revision:
+		case m.mine(i):
+			s.revision = h.revision // we wrote it, and no answer came
+		default:
 			s.lost, s.quit = true, true
 		}
 	}
@@ -84,7 +88,7 @@ func (m *mind) prove(now time.Duration, out []action) []action {
 			s.lost, clear = true, false
 		default:
 			clear = false
-			if m.until > now && (s.writing == 0 || s.wrote < m.stands) {
+			if m.until > now && now >= s.retry && (s.writing == 0 || s.wrote < m.stands) {
 				out = m.write(i, holding{m.about.identity, s.token, s.since}, s.revision, now, out)
 			}
 		}
@@ -196,7 +200,7 @@ func (m *mind) move(i int, now time.Duration, busy *int, out []action) []action 
 			*busy++
 			s.state = slotReleasing
 			return append(out, action{kind: doRelease, slot: i, lost: s.lost || s.quit})
-		case !m.fallen && !s.told && s.writing == 0:
+		case !m.fallen && !s.told && s.writing == 0 && now >= s.retry:
 			return m.write(i, holding{m.about.identity, s.token, s.since}, s.revision, now, out)
 		}
 	case slotTaking, slotReleasing:
