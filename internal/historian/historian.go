@@ -30,7 +30,7 @@ const (
 const (
 	DefaultOrg        = "gridwarden"
 	DefaultBucket     = "gridwarden"
-	DefaultBatchBytes = 1 << 20
+	DefaultBatchBytes = 4 << 20
 	DefaultTimeout    = 30 * time.Second
 	DefaultAttempts   = 3
 	DefaultMinBackoff = 200 * time.Millisecond

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -51,6 +52,13 @@ func influxIn(ctx context.Context, dir, addr string) (*historian.Child, error) {
 	return c, nil
 }
 
+// streamIn is how the streams of these cases are set up. InfluxDB works off
+// requests of some thousand lines with less effort than small ones: a fetch
+// takes more messages than it does by default.
+func streamIn(dir string) stream.Config {
+	return stream.Config{Dir: filepath.Join(dir, "stream"), FetchBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)}
+}
+
 func drainRun(ctx context.Context, r *Report) error {
 	rounds := drainRounds
 	if r.Small {
@@ -87,12 +95,14 @@ func drainRun(ctx context.Context, r *Report) error {
 	r.Limit("stream to acknowledgement, beside the bare client", ourRate/bareRate, AtLeast, drainRatio)
 	r.Measure("processor time of the bare client's process", usages[0].CPU.Seconds(), "s")
 	r.Measure("processor time of ours, with the stream's writing before", usages[1].CPU.Seconds(), "s")
+	r.Measure("processor time of InfluxDB for the bare client", median(bare, "influx"), "s")
+	r.Measure("processor time of InfluxDB for ours", median(ours, "influx"), "s")
 	r.Note("the same readings on both sides, ten to a line, written to an InfluxDB 1.8.10 of its own for each run; medians of %d runs in turn. The bare client gets a point with the same tags and fields for each line, made in the run; it writes batches of 5,000. Ours reads the embedded stream, where the readings were put before, and acknowledges there after InfluxDB has.", rounds)
 	return steadyRun(ctx, r)
 }
 
 // fresh runs a part against an InfluxDB that is new.
-func fresh(ctx context.Context, r *Report, part string, args ...string) (_ map[string]float64, u Usage, err error) {
+func fresh(ctx context.Context, r *Report, part string, args ...string) (values map[string]float64, u Usage, err error) {
 	dir, err := os.MkdirTemp(r.Dir, "run-")
 	if err != nil {
 		return nil, u, fmt.Errorf("folder: %w", err)
@@ -103,8 +113,28 @@ func fresh(ctx context.Context, r *Report, part string, args ...string) (_ map[s
 		return nil, u, err
 	}
 	defer func() { err = errors.Join(err, influx.Close()) }()
-	values, u, err := r.Part(ctx, part, append([]string{influx.URL(), dir}, args...)...)
-	return values, u, err
+	before := processorSeconds(influx.PID())
+	if values, u, err = r.Part(ctx, part, append([]string{influx.URL(), dir}, args...)...); err != nil {
+		return nil, u, err
+	}
+	values["influx"] = processorSeconds(influx.PID()) - before
+	return values, u, nil
+}
+
+// processorSeconds is what a process has used so far, 0 where that is not told.
+func processorSeconds(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100 // clock ticks
 }
 
 func median(of []map[string]float64, name string) float64 {
@@ -153,7 +183,7 @@ func asProgram() { debug.SetGCPercent(35) }
 
 func drainOurs(ctx context.Context, r *Report, args []string) (err error) {
 	asProgram()
-	s, err := stream.Open(ctx, stream.Config{Dir: filepath.Join(args[1], "stream"), Logger: slog.New(slog.DiscardHandler)})
+	s, err := stream.Open(ctx, streamIn(args[1]))
 	if err != nil {
 		return err
 	}
@@ -259,7 +289,7 @@ func drainSteady(ctx context.Context, r *Report, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("rate: %w", err)
 	}
-	s, err := stream.Open(ctx, stream.Config{Dir: filepath.Join(args[1], "stream"), Logger: slog.New(slog.DiscardHandler)})
+	s, err := stream.Open(ctx, streamIn(args[1]))
 	if err != nil {
 		return err
 	}

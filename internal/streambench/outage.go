@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -56,7 +55,7 @@ func outagePart(ctx context.Context, r *Report, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, influx.Close()) }()
-	s, err := stream.Open(ctx, stream.Config{Dir: filepath.Join(dir, "stream"), Logger: quiet})
+	s, err := stream.Open(ctx, streamIn(dir))
 	if err != nil {
 		return err
 	}
