@@ -100,8 +100,16 @@ func (h *Host) curvePosition(ctx context.Context, a *curve.Accumulator, partitio
 // process builds no curves or not all of them, until ctx ends.
 func (h *Host) watchLive(ctx context.Context) error {
 	states, err := h.stream.States(ctx)
+	for err != nil && ctx.Err() == nil { // servers that elect a leader answer a little later
+		h.log.Warn("live values of other hosts are not shown yet; trying again", "error", err)
+		select {
+		case <-time.After(curveRest):
+		case <-ctx.Done():
+		}
+		states, err = h.stream.States(ctx)
+	}
 	if err != nil {
-		return fmt.Errorf("live values: %w", err)
+		return nil
 	}
 	from := stream.Reader{Name: "live", Partition: stream.AllPartitions}
 	for i := range states {
