@@ -75,6 +75,7 @@ type Historian struct {
 	URL       string `yaml:"url"` // none where empty
 	Org       string `yaml:"org"`
 	Bucket    string `yaml:"bucket"`
+	QueryURL  string `yaml:"query_url"` // where queries go, if elsewhere: a VictoriaMetrics cluster's vmselect
 	TokenFile string `yaml:"token_file"`
 	TokenEnv  string `yaml:"token_env"`
 	GZip      bool   `yaml:"gzip"` // for thin links

@@ -99,10 +99,10 @@ func (c *Config) check(doc *strictyaml.Document) {
 		}
 		c.Devices[i].At = doc.At(path)
 	}
-	if c.Historian.URL != "" {
-		u, err := url.Parse(c.Historian.URL)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			doc.Add("$.historian.url", "%q is not an http or https address; write it as http://host:8086", c.Historian.URL)
+	for path, address := range map[string]string{"$.historian.url": c.Historian.URL, "$.historian.query_url": c.Historian.QueryURL} {
+		u, err := url.Parse(address)
+		if address != "" && (err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "") {
+			doc.Add(path, "%q is not an http or https address; write it as http://host:8086", address)
 		}
 	}
 	if !clockTime.MatchString(c.Detection.At) {

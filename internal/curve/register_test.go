@@ -36,7 +36,9 @@ func TestRegistersRollOverOnlyNearTheirMaximum(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, start, time.UTC)
-			b.cfg.Limits = func(string, time.Time) curve.Limits { return curve.Limits{ContractedKVA: 10, RatedKVA: 50, Factor: c.factor} }
+			b.cfg.Limits = func(string, time.Time) curve.Limits {
+				return curve.Limits{ContractedKVA: 10, RatedKVA: 50, Factor: c.factor}
+			}
 			b.cfg.Rollover = func(id string, q meter.Quantity) (float64, bool) {
 				if id != "M" || q != meter.ActiveEnergyImport {
 					t.Errorf("asked for %s of %s", q, id)

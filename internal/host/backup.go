@@ -45,7 +45,9 @@ func BackUp(ctx context.Context, cfg *config.Config, o BackupOptions) (_ *backup
 	defer func() { err = errors.Join(err, db.Close()) }()
 	source := backup.Source{
 		Program: o.Program, Site: cfg.Site.Name, Where: placeOf(cfg), DataDir: cfg.DataDir, PKI: cfg.PKI(), Progress: o.Progress, Now: time.Now,
-		Database: func(ctx context.Context, w io.Writer, detail func(string)) error { return db.Dump(ctx, w, rowsOf(detail)) },
+		Database: func(ctx context.Context, w io.Writer, detail func(string)) error {
+			return db.Dump(ctx, w, rowsOf(detail))
+		},
 	}
 	if !o.WithoutStreams {
 		snapshots, done, err := openSnapshots(ctx, cfg)

@@ -3,9 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/config"
@@ -19,9 +17,13 @@ import (
 // the stream remembers under it how far the historian has come.
 const toHistorian = "historian"
 
+// historianBatch is about what one request to the historian carries: larger
+// ones cost it less for each line.
+const historianBatch = 1 << 20
+
 func (h *Host) openStream(ctx context.Context) (err error) {
 	cfg := StreamConfig(h.cfg, h.log)
-	cfg.Metrics = h.metrics
+	cfg.Metrics, cfg.FetchBytes = h.metrics, historianBatch
 	if h.stream, err = stream.Open(ctx, cfg); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
@@ -41,7 +43,7 @@ func (h *Host) Recovered() string {
 // child. Without either the program works on: telemetry waits in the stream.
 func (h *Host) openHistorian(ctx context.Context) error {
 	cfg := historian.Config{
-		URL: h.cfg.Historian.URL, Org: h.cfg.Historian.Org, Bucket: h.cfg.Historian.Bucket,
+		URL: h.cfg.Historian.URL, QueryURL: h.cfg.Historian.QueryURL, Org: h.cfg.Historian.Org, Bucket: h.cfg.Historian.Bucket,
 		GZip: h.cfg.Historian.GZip, Logger: h.log, Metrics: h.metrics,
 		// What the engine will never take is kept aside with the reason, not dropped.
 		Rejected: func(ctx context.Context, readings []meter.Reading, reason error) error {
@@ -49,8 +51,8 @@ func (h *Host) openHistorian(ctx context.Context) error {
 		},
 	}
 	var err error
-	if cfg.Token, err = h.historianToken(); err != nil {
-		return err
+	if cfg.Token, err = historian.ReadToken(h.cfg.Historian.TokenFile, h.cfg.Historian.TokenEnv); err != nil {
+		return err //nolint:wrapcheck // names the key
 	}
 	if cfg.URL == "" && h.opts.InfluxDB != "" {
 		h.influx, err = historian.StartChild(ctx, historian.ChildConfig{
@@ -69,26 +71,6 @@ func (h *Host) openHistorian(ctx context.Context) error {
 		return fmt.Errorf("historian: %w", err)
 	}
 	return nil
-}
-
-// historianToken reads the token from its file or environment variable; it is
-// never an argument and never logged.
-func (h *Host) historianToken() (string, error) {
-	if file := h.cfg.Historian.TokenFile; file != "" {
-		data, err := os.ReadFile(file) //nolint:gosec // the path comes from the configuration
-		if err != nil {
-			return "", fmt.Errorf("historian.token_file: %w", err)
-		}
-		return strings.TrimSpace(string(data)), nil
-	}
-	if name := h.cfg.Historian.TokenEnv; name != "" {
-		token := os.Getenv(name)
-		if token == "" {
-			return "", fmt.Errorf("historian.token_env: the environment variable %s is empty; set it", name)
-		}
-		return token, nil
-	}
-	return "", nil
 }
 
 func (h *Host) openPolling(context.Context) error {
@@ -129,7 +111,10 @@ func (h *Host) feedHistorian(ctx context.Context) error {
 	if h.historian == nil {
 		return nil
 	}
-	if err := h.stream.ConsumeReadings(ctx, toHistorian, h.historian.Write); err != nil {
+	err := h.historian.Feed(ctx, func(ctx context.Context, write func(context.Context, []meter.Reading) error) error {
+		return h.stream.ConsumeReadings(ctx, toHistorian, write)
+	})
+	if err != nil {
 		return fmt.Errorf("feed the historian: %w", err)
 	}
 	return nil

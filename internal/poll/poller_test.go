@@ -166,8 +166,9 @@ func TestSlowDeviceMissesItsOwnTurnsOnly(t *testing.T) {
 			t.Errorf("%s was read %d times beside a slow neighbour, want 10", id, n)
 		}
 	}
-	// 500 ms at turns of 200 ms: every third turn is taken.
-	if n, took := f.reads["slow"], time.Since(began); n < 3 || n > int(took/(600*time.Millisecond))+1 {
+	// 500 ms at turns of 200 ms: every third turn is taken, or, where turns come
+	// late, the next after the read at the earliest.
+	if n, took := f.reads["slow"], time.Since(began); n < 3 || n > int(took/(500*time.Millisecond))+1 {
 		t.Errorf("the slow device was read %d times in %v: turns pile up", n, took)
 	}
 	if f.most["gw"] != 2 {

@@ -2,9 +2,11 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -107,7 +109,7 @@ func (s *Stream) createStreams(ctx context.Context) error {
 	}
 	for _, t := range Topics() {
 		cfg := s.cfg.streamConfig(t)
-		if _, err := s.js.CreateOrUpdateStream(ctx, cfg); err != nil {
+		if err := s.createStream(ctx, cfg); err != nil {
 			return s.createError(cfg.Name, err)
 		}
 	}
@@ -115,4 +117,25 @@ func (s *Stream) createStreams(ctx context.Context) error {
 		return err
 	}
 	return s.keepGuarantee(ctx)
+}
+
+// createAttempts is how often a stream is tried to be made: servers of a
+// cluster that start together, or hosts that make the same stream at once, may
+// let a request time out.
+const createAttempts = 6
+
+// createStream makes a stream or brings it up to date. Only requests that
+// nobody answered are tried again.
+func (s *Stream) createStream(ctx context.Context, cfg jetstream.StreamConfig) error {
+	for attempt := 1; ; attempt++ {
+		_, err := s.js.CreateOrUpdateStream(ctx, cfg)
+		unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders)
+		if err == nil || !unanswered || s.cfg.embedded() || ctx.Err() != nil || attempt == createAttempts {
+			return err //nolint:wrapcheck // createError does
+		}
+		s.log.Warn("the NATS servers did not answer; trying again", "stream", cfg.Name, "attempt", attempt, "error", err)
+		if err := sleep(ctx, backoff(s.cfg, attempt)); err != nil {
+			return err
+		}
+	}
 }
