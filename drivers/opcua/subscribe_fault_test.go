@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gridwarden/gridwarden/drivers/drivertest"
 	"github.com/gridwarden/gridwarden/drivers"
+	"github.com/gridwarden/gridwarden/drivers/drivertest"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
