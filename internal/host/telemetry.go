@@ -52,7 +52,7 @@ func (h *Host) openHistorian(ctx context.Context) error {
 	}
 	var err error
 	if cfg.Token, err = historian.ReadToken(h.cfg.Historian.TokenFile, h.cfg.Historian.TokenEnv); err != nil {
-		return err //nolint:wrapcheck // names the key
+		return err
 	}
 	if cfg.URL == "" && h.opts.InfluxDB != "" {
 		h.influx, err = historian.StartChild(ctx, historian.ChildConfig{
