@@ -193,10 +193,7 @@ func letterNumbers(args []string) ([]uint64, error) {
 }
 
 func newDeadReplay() *cobra.Command {
-	var f runningFlags
-	var everything bool
-	var topic string
-	cmd := &cobra.Command{
+	return letterCommand(&cobra.Command{
 		Use:   "replay NUMBER… | --all -c FILE",
 		Short: "Publish dead letters again where they came from",
 		Long: `Publishes dead letters again on the subject that they came from, for every consumer of
@@ -205,30 +202,26 @@ it sees again, which it must bear anyhow. A letter that still cannot be used bec
 dead letter again.`,
 		Example: `  gridwarden stream dead replay 17 18 -c gridwarden.yaml
   gridwarden stream dead replay --all --topic READINGS -c gridwarden.yaml`,
-		Args: cobra.ArbitraryArgs, // or --all
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return onLetters(cmd, &f, args, everything, topic, "Replayed", control.StreamService.ReplayDead)
-		},
-	}
-	f.add(cmd)
-	cmd.Flags().BoolVar(&everything, "all", false, "all letters there are now")
-	cmd.Flags().StringVar(&topic, "topic", "", "with --all: only letters of this topic")
-	return cmd
+	}, "Replayed", control.StreamService.ReplayDead)
 }
 
 func newDeadDiscard() *cobra.Command {
-	var f runningFlags
-	var everything bool
-	var topic string
-	cmd := &cobra.Command{
+	return letterCommand(&cobra.Command{
 		Use:   "discard NUMBER… | --all -c FILE",
 		Short: "Remove dead letters for good",
 		Example: `  gridwarden stream dead discard 17 18 -c gridwarden.yaml
   gridwarden stream dead discard --all --topic WORK -c gridwarden.yaml`,
-		Args: cobra.ArbitraryArgs, // or --all
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return onLetters(cmd, &f, args, everything, topic, "Discarded", control.StreamService.DiscardDead)
-		},
+	}, "Discarded", control.StreamService.DiscardDead)
+}
+
+// letterCommand makes cmd do something with the letters named, or with all.
+func letterCommand(cmd *cobra.Command, done string, do func(control.StreamService, context.Context, uint64) error) *cobra.Command {
+	var f runningFlags
+	var everything bool
+	var topic string
+	cmd.Args = cobra.ArbitraryArgs // or --all
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return onLetters(cmd, &f, args, everything, topic, done, do)
 	}
 	f.add(cmd)
 	cmd.Flags().BoolVar(&everything, "all", false, "all letters there are now")

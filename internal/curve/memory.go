@@ -183,22 +183,7 @@ func (m *Memory) Features(ctx context.Context, first, last Date, fn func(meterID
 	m.mu.RLock()
 	ids := slices.Sorted(maps.Keys(m.meters))
 	m.mu.RUnlock()
-	for _, id := range ids {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("read features: %w", err)
-		}
-		m.mu.RLock()
-		days := slices.Clone(m.meters[id])
-		m.mu.RUnlock()
-		for i := range days {
-			if d := &days[i]; !d.open && d.date >= first && d.date <= last {
-				if err := fn(id, d.date, &d.features); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+	return m.FeaturesOf(ctx, ids, first, last, fn)
 }
 
 // Span implements Store.

@@ -78,29 +78,9 @@ func (s *Stream) ReadReadings(ctx context.Context, r Reader, fn func(ctx context
 	s.addReader(run)
 	defer s.removeReader(run)
 	defer run.end()
-	for failures := 0; ctx.Err() == nil; {
-		more, err := run.stride(ctx)
-		if err == nil {
-			failures = 0
-			if !more && sleep(ctx, s.cfg.FetchWait) != nil {
-				break
-			}
-			continue
-		}
-		if final, ok := errors.AsType[finalError](err); ok {
-			return final.reason
-		}
-		if ctx.Err() != nil {
-			break
-		}
-		failures++
-		wait := backoff(s.cfg, failures)
+	return s.keepOn(ctx, func(int) (bool, error) { return run.stride(ctx) }, func(failures int, wait time.Duration, err error) {
 		s.log.Warn("readings not read, trying again", "reader", r.label(), "after", run.position(), "failures", failures, "wait", wait, "error", err)
-		if sleep(ctx, wait) != nil {
-			break
-		}
-	}
-	return nil
+	}, func() {})
 }
 
 // reading is one call of ReadReadings.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -44,9 +45,7 @@ func (s *Stream) Consume(ctx context.Context, topic Topic, durable string, fn fu
 	return s.keepConsuming(ctx, durable, consumer, run.batch)
 }
 
-// keepConsuming calls batch until ctx is done or a Final error: at once where
-// there may be more, after FetchWait where there was no more, and after
-// growing waits where it failed.
+// keepConsuming calls batch with the consumer as keepOn calls its step.
 func (s *Stream) keepConsuming(ctx context.Context, durable string, consumer func(context.Context) (jetstream.Consumer, error), batch func(ctx context.Context, cons jetstream.Consumer, failures int) (more bool, err error)) error {
 	cons, err := consumer(ctx)
 	if err != nil {
@@ -55,8 +54,23 @@ func (s *Stream) keepConsuming(ctx context.Context, durable string, consumer fun
 		}
 		return err
 	}
+	return s.keepOn(ctx, func(failures int) (bool, error) { return batch(ctx, cons, failures) }, func(failures int, wait time.Duration, err error) {
+		s.log.Warn("messages not delivered, trying again", "consumer", durable, "failures", failures, "wait", wait, "error", err)
+	}, func() {
+		// The consumer may have gone with its server's data: make sure of it.
+		if again, err := consumer(ctx); err == nil {
+			cons = again
+		}
+	})
+}
+
+// keepOn calls step, with the number of failures just before, until ctx is
+// done or step fails with a Final error, whose reason it returns: at once where
+// there may be more, after FetchWait where there was no more, and after
+// growing waits where it failed, with failed before the wait and mend after it.
+func (s *Stream) keepOn(ctx context.Context, step func(failures int) (more bool, err error), failed func(failures int, wait time.Duration, err error), mend func()) error {
 	for failures := 0; ctx.Err() == nil; {
-		more, err := batch(ctx, cons, failures)
+		more, err := step(failures)
 		if err == nil {
 			failures = 0
 			if !more && sleep(ctx, s.cfg.FetchWait) != nil {
@@ -72,14 +86,11 @@ func (s *Stream) keepConsuming(ctx context.Context, durable string, consumer fun
 		}
 		failures++
 		wait := backoff(s.cfg, failures)
-		s.log.Warn("messages not delivered, trying again", "consumer", durable, "failures", failures, "wait", wait, "error", err)
+		failed(failures, wait, err)
 		if sleep(ctx, wait) != nil {
 			break
 		}
-		// The consumer may have gone with its server's data: make sure of it.
-		if again, err := consumer(ctx); err == nil {
-			cons = again
-		}
+		mend()
 	}
 	return nil
 }
