@@ -149,8 +149,10 @@ func (t *tenancy) run(ctx context.Context) error {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- t.h.poll(polling) }()
-	for !t.h.poller.Running() {
-		time.Sleep(time.Millisecond)
+	select {
+	case <-t.h.poller.Began():
+	case err := <-ended:
+		return err
 	}
 	err := t.member.Run(ctx)
 	stop()

@@ -18,6 +18,7 @@ type Poller struct {
 	out      *outbox
 	workers  sync.WaitGroup
 	ran      atomic.Bool
+	reading  chan struct{} // closed when Run has begun
 	fleet    atomic.Pointer[[]*device]
 
 	applying    sync.Mutex // changes of the fleet, one at a time, and of what follows
@@ -41,7 +42,7 @@ func New(cfg Config) (*Poller, error) {
 	for _, drv := range cfg.Drivers.Drivers() {
 		names = append(names, drv.Name())
 	}
-	p := &Poller{cfg: cfg, connections: make(map[string]*connection), catalogues: make(map[*profile.Profile]*catalogue)}
+	p := &Poller{cfg: cfg, reading: make(chan struct{}), connections: make(map[string]*connection), catalogues: make(map[*profile.Profile]*catalogue)}
 	p.cfg.Devices = nil // the fleet has them
 	p.fleet.Store(new([]*device))
 	p.counters = newCounters(names)
@@ -100,13 +101,8 @@ func (p *Poller) Run(ctx context.Context) error {
 // most until ctx ends.
 func (p *Poller) Flush(ctx context.Context) error { return p.out.flush(ctx) }
 
-// Running reports whether Run has begun and not ended: then devices can be
-// replaced by Apply.
-func (p *Poller) Running() bool {
-	p.applying.Lock()
-	defer p.applying.Unlock()
-	return p.ctx != nil && p.ctx.Err() == nil
-}
+// Began is closed once Run has begun to read.
+func (p *Poller) Began() <-chan struct{} { return p.reading }
 
 // begun schedules the fleet.
 func (p *Poller) begun(ctx context.Context) {
@@ -120,6 +116,7 @@ func (p *Poller) begun(ctx context.Context) {
 		readers = append(readers, p.launch(d)...)
 	}
 	p.schedule.add(now, readers)
+	close(p.reading)
 }
 
 // end lets reads under way come home, for half of the grace, and closes the
