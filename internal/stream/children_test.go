@@ -97,7 +97,7 @@ func numbered(first, n int) []meter.Reading {
 
 // valuesOf returns how often each value is in the stream.
 func valuesOf(s *Stream) (map[int]int, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	str, err := s.js.Stream(ctx, string(Readings))
 	if err != nil {

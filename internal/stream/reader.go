@@ -46,7 +46,12 @@ func (r Reader) filters() []string {
 
 // silenceInterval is how often a reader to which nothing comes looks whether
 // that is so: messages may have been sent to it while the connection was cut.
-const silenceInterval = 30 * time.Second
+const silenceInterval = 10 * time.Second
+
+// unanswered is how long the client waits for an answer to a fetch that does
+// not wait: if it took that long and nothing came, the server that holds the
+// consumer may be gone.
+const unanswered = time.Second
 
 // readerIdle is how long the server keeps the consumer of a reader that does
 // not fetch: its function may take long.
@@ -96,6 +101,7 @@ type reading struct {
 	until     uint64             // position of the last of waiting
 	full      bool               // there may be more behind it
 	heard     time.Time          // when something came last, or silence was found right
+	behind    uint64             // end of the stream at the last check
 
 	mu    sync.Mutex
 	state struct {
@@ -142,6 +148,7 @@ func (r *reading) fetch(ctx context.Context) error {
 		}
 	}
 	most := r.s.cfg.fetchMessages()
+	asked := time.Now()
 	batch, err := r.cons.FetchNoWait(most)
 	if err != nil {
 		return fmt.Errorf("fetch: %w", err)
@@ -170,7 +177,7 @@ func (r *reading) fetch(ctx context.Context) error {
 			failed = fmt.Errorf("fetch: %w", err)
 		}
 	}
-	if failed == nil && fetched == 0 && time.Since(r.heard) > r.s.silence {
+	if failed == nil && fetched == 0 && (time.Since(r.heard) > r.s.silence || time.Since(asked) >= unanswered) {
 		failed = r.checkSilence(ctx)
 	}
 	if failed != nil && r.until != 0 {
@@ -182,7 +189,9 @@ func (r *reading) fetch(ctx context.Context) error {
 	return failed
 }
 
-// checkSilence asks the server how many messages the consumer has given out.
+// checkSilence asks the server that holds the consumer how many messages it has
+// given out, and the stream's leader whether there are more: the server may be
+// gone, or may lag behind.
 func (r *reading) checkSilence(ctx context.Context) error {
 	info, err := r.cons.Info(ctx)
 	if err != nil {
@@ -190,6 +199,16 @@ func (r *reading) checkSilence(ctx context.Context) error {
 	}
 	if given := info.Delivered.Consumer; given != r.delivered {
 		return fmt.Errorf("the consumer has given out %d messages where %d came", given, r.delivered)
+	}
+	if r.Partition == AllPartitions {
+		stream, err := r.s.info(ctx, Readings)
+		if err != nil {
+			return fmt.Errorf("look for later messages: %w", err)
+		}
+		if reached := info.Delivered.Stream; reached < r.behind {
+			return fmt.Errorf("the consumer has come to %d, where the stream had ended at %d a check ago", reached, r.behind)
+		}
+		r.behind = stream.State.LastSeq
 	}
 	r.heard = time.Now()
 	return nil
@@ -248,7 +267,7 @@ func (r *reading) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("stream: reader %q: %w", r.label(), err)
 	}
-	r.cons, r.delivered = cons, 0
+	r.cons, r.delivered, r.behind = cons, 0, 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.state.consumer = cons.CachedInfo().Name
