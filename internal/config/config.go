@@ -98,11 +98,22 @@ type Cases struct {
 	Policy    string  `yaml:"policy"`
 }
 
-// Plugins names the detectors that may run.
+// Plugins names the detectors that may run, and within which limits.
 type Plugins struct {
-	BuiltIn    []string      `yaml:"built_in"` // all where absent, none where empty
-	ThirdParty []Plugin      `yaml:"third_party"`
-	Timeout    time.Duration `yaml:"timeout"` // deadline of one detector's run
+	BuiltIn    []string                  `yaml:"built_in"` // all where absent, none where empty
+	Configs    map[string]map[string]any `yaml:"configs"`  // of built-in detectors, by name
+	ThirdParty []Plugin                  `yaml:"third_party"`
+
+	Folder string   `yaml:"folder"` // where signed plugins lie, a folder each with its manifest
+	Keys   []string `yaml:"keys"`   // minisign public keys (files) of those who may sign
+	Lock   string   `yaml:"lock"`   // which of them are admitted, by checksum; FOLDER/plugins.lock where empty
+	Store  string   `yaml:"store"`  // where the binaries behind findings are kept; DATA_DIR/plugins where empty
+
+	Shadow          []string      `yaml:"shadow"`           // findings of these are recorded, and open no cases
+	Timeout         time.Duration `yaml:"timeout"`          // deadline of one detector's run
+	Memory          string        `yaml:"memory"`           // the most that a third-party process may hold, such as 2GiB
+	CPUs            float64       `yaml:"cpus"`             // the most that it may use on average in a run, in processors
+	QuarantineAfter int           `yaml:"quarantine_after"` // failures in a row
 }
 
 // Plugin is one third-party detector, pinned by checksum.
@@ -110,6 +121,8 @@ type Plugin struct {
 	Name   string         `yaml:"name"`
 	Path   string         `yaml:"path"`
 	SHA256 string         `yaml:"sha256"`
+	Args   []string       `yaml:"args"`   // of the program, such as the script of an interpreter, which is pinned too
+	Pinned []string       `yaml:"pinned"` // further files as PATH=SHA256 that must not change, such as that script
 	Config map[string]any `yaml:"config"`
 }
 
@@ -133,7 +146,7 @@ func Default() Config {
 		Detection: Detection{At: "03:30", LookbackDays: 400},
 		Risk:      Risk{Prior: 0.01},
 		Cases:     Cases{Threshold: 0.5, Policy: "generic"},
-		Plugins:   Plugins{Timeout: 10 * time.Minute},
+		Plugins:   Plugins{Timeout: 10 * time.Minute, Memory: "2GiB", CPUs: 1, QuarantineAfter: 3},
 		Console:   Console{Listen: "127.0.0.1:8480"},
 		location:  time.UTC,
 	}

@@ -68,6 +68,12 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Plugins.ThirdParty {
 		at(&c.Plugins.ThirdParty[i].Path)
 	}
+	for _, path := range []*string{&c.Plugins.Folder, &c.Plugins.Lock, &c.Plugins.Store} {
+		at(path)
+	}
+	for i := range c.Plugins.Keys {
+		at(&c.Plugins.Keys[i])
+	}
 }
 
 var (

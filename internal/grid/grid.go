@@ -137,3 +137,10 @@ type UnmeteredLoad struct {
 	KW            float64
 	Hours         string // dusk_to_dawn, always
 }
+
+// MeterEvent is an event that a meter logged.
+type MeterEvent struct {
+	MeterID string
+	Time    time.Time
+	Code    string // one of sdk.EventCodes
+}

@@ -15,6 +15,7 @@ type Network struct {
 	Weather       []WeatherPoint // ordered by time
 	Calendar      []CalendarDay
 	Unmetered     []UnmeteredLoad
+	MeterEvents   []MeterEvent // by meter, then time
 
 	transformers map[string]*PowerTransformer
 	customers    map[string]*Customer
@@ -34,6 +35,7 @@ type Records struct {
 	Weather       []WeatherPoint
 	Calendar      []CalendarDay
 	Unmetered     []UnmeteredLoad
+	MeterEvents   []MeterEvent // by meter, then time
 }
 
 // NewNetwork indexes records that have been validated by registry.
@@ -41,7 +43,7 @@ func NewNetwork(r Records) *Network {
 	n := &Network{
 		Transformers: r.Transformers, Customers: r.Customers, UsagePoints: r.UsagePoints,
 		Watchlist: r.Watchlist, IPAssignments: r.IPAssignments, Weather: r.Weather,
-		Calendar: r.Calendar, Unmetered: r.Unmetered,
+		Calendar: r.Calendar, Unmetered: r.Unmetered, MeterEvents: r.MeterEvents,
 		transformers: make(map[string]*PowerTransformer, len(r.Transformers)),
 		customers:    make(map[string]*Customer, len(r.Customers)),
 		byID:         make(map[string][]*UsagePoint, len(r.UsagePoints)),

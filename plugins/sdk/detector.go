@@ -50,6 +50,16 @@ type Description struct {
 	LookbackDays   int              // how many days a window holds at the most; 0 means all there are
 	Provides       []string         // attributes that it measures (Report.Measure) for the detectors that run after it
 	ConfigSchema   []byte           // JSON Schema of the configuration, nil where there is none
+
+	// Attributes are those of the records that the detector needs; nil means
+	// all, an empty list none. Other detectors' measures are among them.
+	Attributes []string
+	// OnlyWith keeps subjects out that bear none of these attributes (as a
+	// text, or as a number that is not zero); nil keeps all. Scope
+	// ScopeTransformerArea always holds the whole area.
+	OnlyWith []string
+	// Events asks for the meters' events (Subject.Events).
+	Events bool
 }
 
 // Finding is one thing that a detector found. It names no action: what may

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 )
 
 // Judge runs a detector on one window and returns its completed and checked
@@ -61,6 +62,11 @@ func (d *Description) Check() error {
 	for _, name := range d.Provides {
 		if !ValidCode(name) {
 			errs = append(errs, fmt.Errorf("provided attribute %q; write lower-case letters, digits and \"_\"", clip(name)))
+		}
+	}
+	for _, name := range slices.Concat(d.Attributes, d.OnlyWith) {
+		if !ValidCode(name) {
+			errs = append(errs, fmt.Errorf("attribute %q; write lower-case letters, digits and \"_\"", clip(name)))
 		}
 	}
 	if d.LookbackDays < 0 {

@@ -105,6 +105,47 @@ type Subject struct {
 	// Numbers and Texts are what the records say; see the Attr constants.
 	Numbers map[string]float64
 	Texts   map[string]string
+	// Events are what its meter logged on the window's days, in order of time;
+	// only for a detector that declared Events.
+	Events []Event
+}
+
+// Event is one event that a meter logged.
+type Event struct {
+	Day    Date
+	Second int32     // of the local day, 0 … 90000 (a day of 25 hours)
+	Code   EventCode //
+}
+
+// EventCode names a kind of meter event. The codes are short forms of the end
+// device events of IEC 61968-9, annex E.
+type EventCode string
+
+// Meter events.
+const (
+	EventCoverOpened      EventCode = "cover_opened"
+	EventCoverClosed      EventCode = "cover_closed"
+	EventTerminalOpened   EventCode = "terminal_cover_opened"
+	EventTerminalClosed   EventCode = "terminal_cover_closed"
+	EventMagneticField    EventCode = "magnetic_field"
+	EventReversedEnergy   EventCode = "reversed_energy"
+	EventPhaseMissing     EventCode = "phase_voltage_missing"
+	EventPhaseRestored    EventCode = "phase_voltage_restored"
+	EventPowerFailed      EventCode = "power_failed"
+	EventPowerRestored    EventCode = "power_restored"
+	EventNeutralCurrent   EventCode = "neutral_current"
+	EventCurrentUnmatched EventCode = "current_without_energy"
+	EventClockSet         EventCode = "clock_set"
+	EventConfigured       EventCode = "configured"
+)
+
+// EventCodes lists the meter events.
+func EventCodes() []EventCode {
+	return []EventCode{
+		EventCoverOpened, EventCoverClosed, EventTerminalOpened, EventTerminalClosed, EventMagneticField,
+		EventReversedEnergy, EventPhaseMissing, EventPhaseRestored, EventPowerFailed, EventPowerRestored,
+		EventNeutralCurrent, EventCurrentUnmatched, EventClockSet, EventConfigured,
+	}
 }
 
 // Number returns a numeric attribute, NaN where the records do not say.
@@ -145,6 +186,19 @@ const (
 	AttrTransformerKVA  = "transformer_kva"        // nameplate of the transformer it hangs on
 	AttrTransformerUPs  = "transformer_points"     // number of usage points behind that transformer
 	AttrMappingDoubt    = "mapping_doubt"          // 0 … 1, doubt that the point is behind this transformer
+	AttrPhaseDoubt      = "phase_doubt"            // 0 … 1, doubt that the point is on the phase of the records
+
+	AttrListedEntries   = "listed_entries"          // number of those entries
+	AttrListedAlgorithm = "listed_algorithm"        // text: code of package mining, "mixed", "" unknown
+	AttrListedLowKW     = "listed_expected_low_kw"  // power that the listed hash rate needs, the most efficient machines …
+	AttrListedHighKW    = "listed_expected_high_kw" // … and the least efficient in use
+	AttrListedSources   = "listed_sources"          // text: how many offices say so, and on which legal basis
+	AttrCurrency        = "currency"                // text: ISO 4217, of the bills
+	AttrBillBilled      = "bill_billed_month"       // what 30 days of the window's mean use cost on the tariff billed
+	AttrBillResidential = "bill_residential_month"  // … and on the usual tariff of another class, where there is one
+	AttrBillCommercial  = "bill_commercial_month"   //
+	AttrBillIndustrial  = "bill_industrial_month"   //
+	AttrBillAgriculture = "bill_agricultural_month" //
 )
 
 // Attributes of a transformer.

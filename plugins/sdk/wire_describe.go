@@ -13,6 +13,7 @@ func PackDescription(d *Description, configurable bool) *detectorv1.Description 
 		Name: d.Name, Version: d.Version, Summary: d.Summary, Scope: string(d.Scope), AllFeatures: d.Features == nil,
 		MinimumQuality: detectorv1.Quality(d.MinimumQuality) + 1, LookbackDays: int32(d.LookbackDays),
 		Provides: d.Provides, ConfigSchema: d.ConfigSchema, Configurable: configurable,
+		AllAttributes: d.Attributes == nil, Attributes: d.Attributes, OnlyWith: d.OnlyWith, Events: d.Events,
 	}
 	for _, q := range d.Quantities {
 		out.Quantities = append(out.Quantities, string(q))
@@ -28,6 +29,10 @@ func UnpackDescription(p *detectorv1.Description) (Description, error) {
 	d := Description{
 		Name: p.GetName(), Version: p.GetVersion(), Summary: p.GetSummary(), Scope: Scope(p.GetScope()),
 		LookbackDays: int(p.GetLookbackDays()), Provides: p.GetProvides(), ConfigSchema: p.GetConfigSchema(),
+		OnlyWith: p.GetOnlyWith(), Events: p.GetEvents(),
+	}
+	if !p.GetAllAttributes() {
+		d.Attributes = append([]string{}, p.GetAttributes()...)
 	}
 	switch p.GetMinimumQuality() {
 	case detectorv1.Quality_QUALITY_UNSPECIFIED, detectorv1.Quality_QUALITY_BAD:

@@ -18,6 +18,9 @@ import (
 // between 1 and 4 MB make no difference to the throughput.
 const PartBytes = 2 << 20
 
+// longestDay is a day of 25 hours, in seconds.
+const longestDay = 90000
+
 // maxDays bounds a window that comes over the wire.
 const maxDays = 3660
 
@@ -41,7 +44,7 @@ func WindowParts(w *Window, partBytes int) iter.Seq[*detectorv1.WindowPart] {
 }
 
 func subjectBytes(w *Window, i int) int {
-	size := 400 + 4*w.Days*len(w.features)
+	size := 400 + 4*w.Days*len(w.features) + 40*len(w.Subjects[i].Events)
 	if w.Curves != nil {
 		size += w.Curves[i].Intervals() * (4*len(w.Curves[i].Columns) + 1)
 	}
@@ -56,7 +59,11 @@ func windowPart(w *Window, from, to int) *detectorv1.WindowPart {
 	}
 	for i := from; i < to; i++ {
 		s := &w.Subjects[i]
-		p.Subjects = append(p.Subjects, &detectorv1.Subject{Id: s.ID, Kind: string(s.Kind), HasMeter: s.HasMeter, Numbers: s.Numbers, Texts: s.Texts})
+		packed := &detectorv1.Subject{Id: s.ID, Kind: string(s.Kind), HasMeter: s.HasMeter, Numbers: s.Numbers, Texts: s.Texts}
+		for _, e := range s.Events {
+			packed.Events = append(packed.Events, &detectorv1.Event{Day: int32(e.Day), Second: e.Second, Code: string(e.Code)})
+		}
+		p.Subjects = append(p.Subjects, packed)
 	}
 	present := make([]bool, (to-from)*w.Days)
 	for _, f := range w.FeatureNames() {
@@ -176,7 +183,15 @@ func (a *WindowAssembler) subjects(p *detectorv1.WindowPart) error {
 		if kind != UsagePoint && kind != Transformer {
 			return fmt.Errorf("subject of kind %q; usage_point and transformer are known", clip(s.GetKind()))
 		}
-		a.window.Subjects = append(a.window.Subjects, Subject{ID: s.GetId(), Kind: kind, HasMeter: s.GetHasMeter(), Numbers: s.GetNumbers(), Texts: s.GetTexts()})
+		subject := Subject{ID: s.GetId(), Kind: kind, HasMeter: s.GetHasMeter(), Numbers: s.GetNumbers(), Texts: s.GetTexts()}
+		for _, e := range s.GetEvents() {
+			event := Event{Day: Date(e.GetDay()), Second: e.GetSecond(), Code: EventCode(e.GetCode())}
+			if event.Second < 0 || event.Second > longestDay || !ValidCode(string(event.Code)) {
+				return fmt.Errorf("event %q at second %d of a day", clip(e.GetCode()), event.Second)
+			}
+			subject.Events = append(subject.Events, event)
+		}
+		a.window.Subjects = append(a.window.Subjects, subject)
 	}
 	return nil
 }

@@ -178,6 +178,10 @@ type Description struct {
 	Provides       []string               `protobuf:"bytes,10,rep,name=provides,proto3" json:"provides,omitempty"`                                                                       // attributes measured for later detectors
 	ConfigSchema   []byte                 `protobuf:"bytes,11,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`                                           // JSON Schema, empty for none
 	Configurable   bool                   `protobuf:"varint,12,opt,name=configurable,proto3" json:"configurable,omitempty"`                                                              // Configure is implemented
+	AllAttributes  bool                   `protobuf:"varint,13,opt,name=all_attributes,json=allAttributes,proto3" json:"all_attributes,omitempty"`                                       // every attribute of the records; attributes is ignored
+	Attributes     []string               `protobuf:"bytes,14,rep,name=attributes,proto3" json:"attributes,omitempty"`                                                                   // attributes needed
+	OnlyWith       []string               `protobuf:"bytes,15,rep,name=only_with,json=onlyWith,proto3" json:"only_with,omitempty"`                                                       // only subjects that bear one of these attributes; empty: all
+	Events         bool                   `protobuf:"varint,16,opt,name=events,proto3" json:"events,omitempty"`                                                                          // the meters' events are needed
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -292,6 +296,34 @@ func (x *Description) GetConfigSchema() []byte {
 func (x *Description) GetConfigurable() bool {
 	if x != nil {
 		return x.Configurable
+	}
+	return false
+}
+
+func (x *Description) GetAllAttributes() bool {
+	if x != nil {
+		return x.AllAttributes
+	}
+	return false
+}
+
+func (x *Description) GetAttributes() []string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *Description) GetOnlyWith() []string {
+	if x != nil {
+		return x.OnlyWith
+	}
+	return nil
+}
+
+func (x *Description) GetEvents() bool {
+	if x != nil {
+		return x.Events
 	}
 	return false
 }
@@ -728,6 +760,7 @@ type Subject struct {
 	HasMeter      bool                   `protobuf:"varint,3,opt,name=has_meter,json=hasMeter,proto3" json:"has_meter,omitempty"`
 	Numbers       map[string]float64     `protobuf:"bytes,4,rep,name=numbers,proto3" json:"numbers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	Texts         map[string]string      `protobuf:"bytes,5,rep,name=texts,proto3" json:"texts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Events        []*Event               `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"` // in order of time
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -797,6 +830,74 @@ func (x *Subject) GetTexts() map[string]string {
 	return nil
 }
 
+func (x *Subject) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// Event is what a meter logged.
+type Event struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Day           int32                  `protobuf:"varint,1,opt,name=day,proto3" json:"day,omitempty"`       // days since 1970-01-01, local
+	Second        int32                  `protobuf:"varint,2,opt,name=second,proto3" json:"second,omitempty"` // of the local day
+	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`      // cover_open, power_failure …
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_detector_v1_detector_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_detector_v1_detector_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Event) GetDay() int32 {
+	if x != nil {
+		return x.Day
+	}
+	return 0
+}
+
+func (x *Event) GetSecond() int32 {
+	if x != nil {
+		return x.Second
+	}
+	return 0
+}
+
+func (x *Event) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 type FeatureColumn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Feature       string                 `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
@@ -807,7 +908,7 @@ type FeatureColumn struct {
 
 func (x *FeatureColumn) Reset() {
 	*x = FeatureColumn{}
-	mi := &file_detector_v1_detector_proto_msgTypes[10]
+	mi := &file_detector_v1_detector_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +920,7 @@ func (x *FeatureColumn) String() string {
 func (*FeatureColumn) ProtoMessage() {}
 
 func (x *FeatureColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[10]
+	mi := &file_detector_v1_detector_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +933,7 @@ func (x *FeatureColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureColumn.ProtoReflect.Descriptor instead.
 func (*FeatureColumn) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{10}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FeatureColumn) GetFeature() string {
@@ -862,7 +963,7 @@ type Curve struct {
 
 func (x *Curve) Reset() {
 	*x = Curve{}
-	mi := &file_detector_v1_detector_proto_msgTypes[11]
+	mi := &file_detector_v1_detector_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +975,7 @@ func (x *Curve) String() string {
 func (*Curve) ProtoMessage() {}
 
 func (x *Curve) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[11]
+	mi := &file_detector_v1_detector_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +988,7 @@ func (x *Curve) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Curve.ProtoReflect.Descriptor instead.
 func (*Curve) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{11}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Curve) GetIntervalSeconds() int32 {
@@ -935,7 +1036,7 @@ type QuantityColumn struct {
 
 func (x *QuantityColumn) Reset() {
 	*x = QuantityColumn{}
-	mi := &file_detector_v1_detector_proto_msgTypes[12]
+	mi := &file_detector_v1_detector_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1048,7 @@ func (x *QuantityColumn) String() string {
 func (*QuantityColumn) ProtoMessage() {}
 
 func (x *QuantityColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[12]
+	mi := &file_detector_v1_detector_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1061,7 @@ func (x *QuantityColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuantityColumn.ProtoReflect.Descriptor instead.
 func (*QuantityColumn) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{12}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *QuantityColumn) GetQuantity() string {
@@ -994,7 +1095,7 @@ type EvaluateResponse struct {
 
 func (x *EvaluateResponse) Reset() {
 	*x = EvaluateResponse{}
-	mi := &file_detector_v1_detector_proto_msgTypes[13]
+	mi := &file_detector_v1_detector_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1107,7 @@ func (x *EvaluateResponse) String() string {
 func (*EvaluateResponse) ProtoMessage() {}
 
 func (x *EvaluateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[13]
+	mi := &file_detector_v1_detector_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1120,7 @@ func (x *EvaluateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluateResponse.ProtoReflect.Descriptor instead.
 func (*EvaluateResponse) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{13}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *EvaluateResponse) GetWindowId() uint64 {
@@ -1125,7 +1226,7 @@ type Scores struct {
 
 func (x *Scores) Reset() {
 	*x = Scores{}
-	mi := &file_detector_v1_detector_proto_msgTypes[14]
+	mi := &file_detector_v1_detector_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1238,7 @@ func (x *Scores) String() string {
 func (*Scores) ProtoMessage() {}
 
 func (x *Scores) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[14]
+	mi := &file_detector_v1_detector_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1251,7 @@ func (x *Scores) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scores.ProtoReflect.Descriptor instead.
 func (*Scores) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{14}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Scores) GetSubjects() []string {
@@ -1178,7 +1279,7 @@ type Measures struct {
 
 func (x *Measures) Reset() {
 	*x = Measures{}
-	mi := &file_detector_v1_detector_proto_msgTypes[15]
+	mi := &file_detector_v1_detector_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1291,7 @@ func (x *Measures) String() string {
 func (*Measures) ProtoMessage() {}
 
 func (x *Measures) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[15]
+	mi := &file_detector_v1_detector_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1304,7 @@ func (x *Measures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Measures.ProtoReflect.Descriptor instead.
 func (*Measures) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{15}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Measures) GetSubjects() []string {
@@ -1236,7 +1337,7 @@ type CurveRequest struct {
 
 func (x *CurveRequest) Reset() {
 	*x = CurveRequest{}
-	mi := &file_detector_v1_detector_proto_msgTypes[16]
+	mi := &file_detector_v1_detector_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1349,7 @@ func (x *CurveRequest) String() string {
 func (*CurveRequest) ProtoMessage() {}
 
 func (x *CurveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[16]
+	mi := &file_detector_v1_detector_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1362,7 @@ func (x *CurveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CurveRequest.ProtoReflect.Descriptor instead.
 func (*CurveRequest) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{16}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CurveRequest) GetSubjects() []string {
@@ -1282,7 +1383,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_detector_v1_detector_proto_msgTypes[17]
+	mi := &file_detector_v1_detector_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1395,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[17]
+	mi := &file_detector_v1_detector_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1408,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{17}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Done) GetError() string {
@@ -1338,7 +1439,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_detector_v1_detector_proto_msgTypes[18]
+	mi := &file_detector_v1_detector_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1451,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[18]
+	mi := &file_detector_v1_detector_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1464,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{18}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Finding) GetSubject() string {
@@ -1472,7 +1573,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_detector_v1_detector_proto_msgTypes[19]
+	mi := &file_detector_v1_detector_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1585,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[19]
+	mi := &file_detector_v1_detector_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1598,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{19}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Evidence) GetCode() string {
@@ -1560,7 +1661,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_detector_v1_detector_proto_msgTypes[20]
+	mi := &file_detector_v1_detector_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1673,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[20]
+	mi := &file_detector_v1_detector_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1686,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{20}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Explanation) GetCode() string {
@@ -1619,7 +1720,7 @@ type Suspect struct {
 
 func (x *Suspect) Reset() {
 	*x = Suspect{}
-	mi := &file_detector_v1_detector_proto_msgTypes[21]
+	mi := &file_detector_v1_detector_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1732,7 @@ func (x *Suspect) String() string {
 func (*Suspect) ProtoMessage() {}
 
 func (x *Suspect) ProtoReflect() protoreflect.Message {
-	mi := &file_detector_v1_detector_proto_msgTypes[21]
+	mi := &file_detector_v1_detector_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1745,7 @@ func (x *Suspect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspect.ProtoReflect.Descriptor instead.
 func (*Suspect) Descriptor() ([]byte, []int) {
-	return file_detector_v1_detector_proto_rawDescGZIP(), []int{21}
+	return file_detector_v1_detector_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Suspect) GetSubject() string {
@@ -1668,7 +1769,7 @@ const file_detector_v1_detector_proto_rawDesc = "" +
 	"\x1adetector/v1/detector.proto\x12\x16gridwarden.detector.v1\"\x11\n" +
 	"\x0fDescribeRequest\"U\n" +
 	"\x10DescribeResponse\x12A\n" +
-	"\tdetectors\x18\x01 \x03(\v2#.gridwarden.detector.v1.DescriptionR\tdetectors\"\x9e\x03\n" +
+	"\tdetectors\x18\x01 \x03(\v2#.gridwarden.detector.v1.DescriptionR\tdetectors\"\x9a\x04\n" +
 	"\vDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -1684,7 +1785,13 @@ const file_detector_v1_detector_proto_rawDesc = "" +
 	"\bprovides\x18\n" +
 	" \x03(\tR\bprovides\x12#\n" +
 	"\rconfig_schema\x18\v \x01(\fR\fconfigSchema\x12\"\n" +
-	"\fconfigurable\x18\f \x01(\bR\fconfigurable\"F\n" +
+	"\fconfigurable\x18\f \x01(\bR\fconfigurable\x12%\n" +
+	"\x0eall_attributes\x18\r \x01(\bR\rallAttributes\x12\x1e\n" +
+	"\n" +
+	"attributes\x18\x0e \x03(\tR\n" +
+	"attributes\x12\x1b\n" +
+	"\tonly_with\x18\x0f \x03(\tR\bonlyWith\x12\x16\n" +
+	"\x06events\x18\x10 \x01(\bR\x06events\"F\n" +
 	"\x10ConfigureRequest\x12\x1a\n" +
 	"\bdetector\x18\x01 \x01(\tR\bdetector\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\fR\x06config\"O\n" +
@@ -1718,20 +1825,25 @@ const file_detector_v1_detector_proto_rawDesc = "" +
 	"\aholiday\x18\f \x01(\fR\aholiday\x12\x1d\n" +
 	"\n" +
 	"has_curves\x18\r \x01(\bR\thasCurves\x125\n" +
-	"\x06curves\x18\x0e \x03(\v2\x1d.gridwarden.detector.v1.CurveR\x06curves\"\xca\x02\n" +
+	"\x06curves\x18\x0e \x03(\v2\x1d.gridwarden.detector.v1.CurveR\x06curves\"\x81\x03\n" +
 	"\aSubject\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1b\n" +
 	"\thas_meter\x18\x03 \x01(\bR\bhasMeter\x12F\n" +
 	"\anumbers\x18\x04 \x03(\v2,.gridwarden.detector.v1.Subject.NumbersEntryR\anumbers\x12@\n" +
-	"\x05texts\x18\x05 \x03(\v2*.gridwarden.detector.v1.Subject.TextsEntryR\x05texts\x1a:\n" +
+	"\x05texts\x18\x05 \x03(\v2*.gridwarden.detector.v1.Subject.TextsEntryR\x05texts\x125\n" +
+	"\x06events\x18\x06 \x03(\v2\x1d.gridwarden.detector.v1.EventR\x06events\x1a:\n" +
 	"\fNumbersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a8\n" +
 	"\n" +
 	"TextsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"A\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"E\n" +
+	"\x05Event\x12\x10\n" +
+	"\x03day\x18\x01 \x01(\x05R\x03day\x12\x16\n" +
+	"\x06second\x18\x02 \x01(\x05R\x06second\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\"A\n" +
 	"\rFeatureColumn\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12\x16\n" +
 	"\x06values\x18\x02 \x01(\fR\x06values\"\xc4\x01\n" +
@@ -1820,7 +1932,7 @@ func file_detector_v1_detector_proto_rawDescGZIP() []byte {
 }
 
 var file_detector_v1_detector_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_detector_v1_detector_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_detector_v1_detector_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_detector_v1_detector_proto_goTypes = []any{
 	(Quality)(0),              // 0: gridwarden.detector.v1.Quality
 	(*DescribeRequest)(nil),   // 1: gridwarden.detector.v1.DescribeRequest
@@ -1833,21 +1945,22 @@ var file_detector_v1_detector_proto_goTypes = []any{
 	(*Open)(nil),              // 8: gridwarden.detector.v1.Open
 	(*WindowPart)(nil),        // 9: gridwarden.detector.v1.WindowPart
 	(*Subject)(nil),           // 10: gridwarden.detector.v1.Subject
-	(*FeatureColumn)(nil),     // 11: gridwarden.detector.v1.FeatureColumn
-	(*Curve)(nil),             // 12: gridwarden.detector.v1.Curve
-	(*QuantityColumn)(nil),    // 13: gridwarden.detector.v1.QuantityColumn
-	(*EvaluateResponse)(nil),  // 14: gridwarden.detector.v1.EvaluateResponse
-	(*Scores)(nil),            // 15: gridwarden.detector.v1.Scores
-	(*Measures)(nil),          // 16: gridwarden.detector.v1.Measures
-	(*CurveRequest)(nil),      // 17: gridwarden.detector.v1.CurveRequest
-	(*Done)(nil),              // 18: gridwarden.detector.v1.Done
-	(*Finding)(nil),           // 19: gridwarden.detector.v1.Finding
-	(*Evidence)(nil),          // 20: gridwarden.detector.v1.Evidence
-	(*Explanation)(nil),       // 21: gridwarden.detector.v1.Explanation
-	(*Suspect)(nil),           // 22: gridwarden.detector.v1.Suspect
-	nil,                       // 23: gridwarden.detector.v1.Subject.NumbersEntry
-	nil,                       // 24: gridwarden.detector.v1.Subject.TextsEntry
-	nil,                       // 25: gridwarden.detector.v1.Finding.MetricsEntry
+	(*Event)(nil),             // 11: gridwarden.detector.v1.Event
+	(*FeatureColumn)(nil),     // 12: gridwarden.detector.v1.FeatureColumn
+	(*Curve)(nil),             // 13: gridwarden.detector.v1.Curve
+	(*QuantityColumn)(nil),    // 14: gridwarden.detector.v1.QuantityColumn
+	(*EvaluateResponse)(nil),  // 15: gridwarden.detector.v1.EvaluateResponse
+	(*Scores)(nil),            // 16: gridwarden.detector.v1.Scores
+	(*Measures)(nil),          // 17: gridwarden.detector.v1.Measures
+	(*CurveRequest)(nil),      // 18: gridwarden.detector.v1.CurveRequest
+	(*Done)(nil),              // 19: gridwarden.detector.v1.Done
+	(*Finding)(nil),           // 20: gridwarden.detector.v1.Finding
+	(*Evidence)(nil),          // 21: gridwarden.detector.v1.Evidence
+	(*Explanation)(nil),       // 22: gridwarden.detector.v1.Explanation
+	(*Suspect)(nil),           // 23: gridwarden.detector.v1.Suspect
+	nil,                       // 24: gridwarden.detector.v1.Subject.NumbersEntry
+	nil,                       // 25: gridwarden.detector.v1.Subject.TextsEntry
+	nil,                       // 26: gridwarden.detector.v1.Finding.MetricsEntry
 }
 var file_detector_v1_detector_proto_depIdxs = []int32{
 	3,  // 0: gridwarden.detector.v1.DescribeResponse.detectors:type_name -> gridwarden.detector.v1.Description
@@ -1856,31 +1969,32 @@ var file_detector_v1_detector_proto_depIdxs = []int32{
 	8,  // 3: gridwarden.detector.v1.EvaluateRequest.open:type_name -> gridwarden.detector.v1.Open
 	9,  // 4: gridwarden.detector.v1.EvaluateRequest.part:type_name -> gridwarden.detector.v1.WindowPart
 	10, // 5: gridwarden.detector.v1.WindowPart.subjects:type_name -> gridwarden.detector.v1.Subject
-	11, // 6: gridwarden.detector.v1.WindowPart.features:type_name -> gridwarden.detector.v1.FeatureColumn
-	12, // 7: gridwarden.detector.v1.WindowPart.curves:type_name -> gridwarden.detector.v1.Curve
-	23, // 8: gridwarden.detector.v1.Subject.numbers:type_name -> gridwarden.detector.v1.Subject.NumbersEntry
-	24, // 9: gridwarden.detector.v1.Subject.texts:type_name -> gridwarden.detector.v1.Subject.TextsEntry
-	13, // 10: gridwarden.detector.v1.Curve.columns:type_name -> gridwarden.detector.v1.QuantityColumn
-	15, // 11: gridwarden.detector.v1.EvaluateResponse.scores:type_name -> gridwarden.detector.v1.Scores
-	19, // 12: gridwarden.detector.v1.EvaluateResponse.finding:type_name -> gridwarden.detector.v1.Finding
-	16, // 13: gridwarden.detector.v1.EvaluateResponse.measures:type_name -> gridwarden.detector.v1.Measures
-	17, // 14: gridwarden.detector.v1.EvaluateResponse.curve_request:type_name -> gridwarden.detector.v1.CurveRequest
-	18, // 15: gridwarden.detector.v1.EvaluateResponse.done:type_name -> gridwarden.detector.v1.Done
-	20, // 16: gridwarden.detector.v1.Finding.evidence:type_name -> gridwarden.detector.v1.Evidence
-	21, // 17: gridwarden.detector.v1.Finding.innocent:type_name -> gridwarden.detector.v1.Explanation
-	22, // 18: gridwarden.detector.v1.Finding.suspects:type_name -> gridwarden.detector.v1.Suspect
-	25, // 19: gridwarden.detector.v1.Finding.metrics:type_name -> gridwarden.detector.v1.Finding.MetricsEntry
-	1,  // 20: gridwarden.detector.v1.DetectorService.Describe:input_type -> gridwarden.detector.v1.DescribeRequest
-	4,  // 21: gridwarden.detector.v1.DetectorService.Configure:input_type -> gridwarden.detector.v1.ConfigureRequest
-	7,  // 22: gridwarden.detector.v1.DetectorService.Evaluate:input_type -> gridwarden.detector.v1.EvaluateRequest
-	2,  // 23: gridwarden.detector.v1.DetectorService.Describe:output_type -> gridwarden.detector.v1.DescribeResponse
-	5,  // 24: gridwarden.detector.v1.DetectorService.Configure:output_type -> gridwarden.detector.v1.ConfigureResponse
-	14, // 25: gridwarden.detector.v1.DetectorService.Evaluate:output_type -> gridwarden.detector.v1.EvaluateResponse
-	23, // [23:26] is the sub-list for method output_type
-	20, // [20:23] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	12, // 6: gridwarden.detector.v1.WindowPart.features:type_name -> gridwarden.detector.v1.FeatureColumn
+	13, // 7: gridwarden.detector.v1.WindowPart.curves:type_name -> gridwarden.detector.v1.Curve
+	24, // 8: gridwarden.detector.v1.Subject.numbers:type_name -> gridwarden.detector.v1.Subject.NumbersEntry
+	25, // 9: gridwarden.detector.v1.Subject.texts:type_name -> gridwarden.detector.v1.Subject.TextsEntry
+	11, // 10: gridwarden.detector.v1.Subject.events:type_name -> gridwarden.detector.v1.Event
+	14, // 11: gridwarden.detector.v1.Curve.columns:type_name -> gridwarden.detector.v1.QuantityColumn
+	16, // 12: gridwarden.detector.v1.EvaluateResponse.scores:type_name -> gridwarden.detector.v1.Scores
+	20, // 13: gridwarden.detector.v1.EvaluateResponse.finding:type_name -> gridwarden.detector.v1.Finding
+	17, // 14: gridwarden.detector.v1.EvaluateResponse.measures:type_name -> gridwarden.detector.v1.Measures
+	18, // 15: gridwarden.detector.v1.EvaluateResponse.curve_request:type_name -> gridwarden.detector.v1.CurveRequest
+	19, // 16: gridwarden.detector.v1.EvaluateResponse.done:type_name -> gridwarden.detector.v1.Done
+	21, // 17: gridwarden.detector.v1.Finding.evidence:type_name -> gridwarden.detector.v1.Evidence
+	22, // 18: gridwarden.detector.v1.Finding.innocent:type_name -> gridwarden.detector.v1.Explanation
+	23, // 19: gridwarden.detector.v1.Finding.suspects:type_name -> gridwarden.detector.v1.Suspect
+	26, // 20: gridwarden.detector.v1.Finding.metrics:type_name -> gridwarden.detector.v1.Finding.MetricsEntry
+	1,  // 21: gridwarden.detector.v1.DetectorService.Describe:input_type -> gridwarden.detector.v1.DescribeRequest
+	4,  // 22: gridwarden.detector.v1.DetectorService.Configure:input_type -> gridwarden.detector.v1.ConfigureRequest
+	7,  // 23: gridwarden.detector.v1.DetectorService.Evaluate:input_type -> gridwarden.detector.v1.EvaluateRequest
+	2,  // 24: gridwarden.detector.v1.DetectorService.Describe:output_type -> gridwarden.detector.v1.DescribeResponse
+	5,  // 25: gridwarden.detector.v1.DetectorService.Configure:output_type -> gridwarden.detector.v1.ConfigureResponse
+	15, // 26: gridwarden.detector.v1.DetectorService.Evaluate:output_type -> gridwarden.detector.v1.EvaluateResponse
+	24, // [24:27] is the sub-list for method output_type
+	21, // [21:24] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_detector_v1_detector_proto_init() }
@@ -1892,7 +2006,7 @@ func file_detector_v1_detector_proto_init() {
 		(*EvaluateRequest_Open)(nil),
 		(*EvaluateRequest_Part)(nil),
 	}
-	file_detector_v1_detector_proto_msgTypes[13].OneofWrappers = []any{
+	file_detector_v1_detector_proto_msgTypes[14].OneofWrappers = []any{
 		(*EvaluateResponse_Scores)(nil),
 		(*EvaluateResponse_Finding)(nil),
 		(*EvaluateResponse_Measures)(nil),
@@ -1905,7 +2019,7 @@ func file_detector_v1_detector_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_detector_v1_detector_proto_rawDesc), len(file_detector_v1_detector_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
