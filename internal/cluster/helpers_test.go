@@ -125,12 +125,12 @@ func (b *board) member(t *testing.T, js jetstream.JetStream, host string) (m *Me
 	return m, leave
 }
 
-func eventually(t *testing.T, within time.Duration, what string, is func() bool) {
+func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if is() {
 			return
 		}
 	}
-	t.Fatalf("not within %v: %s", within, what)
+	t.Fatalf("not within two minutes: %s", what)
 }

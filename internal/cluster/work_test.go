@@ -59,7 +59,7 @@ func TestWorkIsSharedAndComesBackInOrder(t *testing.T) {
 			return squares(ctx, plan, part)
 		})
 	}
-	eventually(t, 5*time.Second, "one of them leads", func() bool { return one.Leader() != two.Leader() })
+	eventually(t, "one of them leads", func() bool { return one.Leader() != two.Leader() })
 	leader, other := one, two
 	if two.Leader() {
 		leader, other = two, one
@@ -94,7 +94,7 @@ func clean(t *testing.T, js jetstream.JetStream) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "the queue is empty", func() bool {
+	eventually(t, "the queue is empty", func() bool {
 		info, err := s.Info(t.Context())
 		return err == nil && info.State.Msgs == 0
 	})
@@ -106,7 +106,7 @@ func TestAPartOfADeadWorkerIsDoneByAnother(t *testing.T) {
 	js := connect(t, srv.ClientURL())
 	queue(t, js)
 	one, _ := b.member(t, js, "one")
-	eventually(t, 5*time.Second, "one leads", one.Leader)
+	eventually(t, "one leads", one.Leader)
 	dying := connect(t, srv.ClientURL())
 	two, _ := b.member(t, dying, "two")
 	begun := make(chan struct{})
@@ -133,7 +133,7 @@ func TestAPoisonedPartFailsItsRun(t *testing.T) {
 	js := connect(t, srv.ClientURL())
 	queue(t, js)
 	one, _ := b.member(t, js, "one")
-	eventually(t, 5*time.Second, "one leads", one.Leader)
+	eventually(t, "one leads", one.Leader)
 	var attempts atomic.Int64
 	works(t, one, func(ctx context.Context, plan []byte, part int) ([]byte, error) {
 		if part == 1 {
@@ -161,14 +161,14 @@ func TestTheNextLeaderStartsAnew(t *testing.T) {
 	js := connect(t, srv.ClientURL())
 	queue(t, js)
 	one, leave := b.member(t, js, "one")
-	eventually(t, 5*time.Second, "one leads", one.Leader)
+	eventually(t, "one leads", one.Leader)
 	two, _ := b.member(t, connect(t, srv.ClientURL()), "two")
 	failed := make(chan error, 1)
 	go func() {
 		_, err := one.Distribute(context.WithoutCancel(t.Context()), "first", nil, 2) // nobody works
 		failed <- err
 	}()
-	eventually(t, 5*time.Second, "the first run waits", func() bool {
+	eventually(t, "the first run waits", func() bool {
 		s, err := js.ObjectStore(t.Context(), runBucket+"first")
 		return err == nil && s != nil
 	})
@@ -178,7 +178,7 @@ func TestTheNextLeaderStartsAnew(t *testing.T) {
 	if err := <-failed; !errors.Is(err, ErrNotLeader) {
 		t.Errorf("the first run ended with %v", err)
 	}
-	eventually(t, 5*time.Second, "two leads", two.Leader)
+	eventually(t, "two leads", two.Leader)
 	works(t, two, squares)
 	if results, err := two.Distribute(t.Context(), "second", []byte("p"), 2); err != nil || string(results[1]) != "p 1" {
 		t.Errorf("%q, %v", results, err)

@@ -45,7 +45,7 @@ func want(t *testing.T, kinds <-chan string, kind string) {
 		if !ok || got != kind {
 			t.Fatalf("event %q (open %v), want %q", got, ok, kind)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("no event %q", kind)
 	}
 }
@@ -114,7 +114,7 @@ func TestEventsEndWithTheSession(t *testing.T) {
 
 func ended(t *testing.T, kinds <-chan string) {
 	t.Helper()
-	timeout := time.After(5 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		select {
 		case _, ok := <-kinds:

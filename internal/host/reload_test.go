@@ -179,7 +179,7 @@ func (s *site) reads(n int, ids ...string) {
 		before[id] = len(s.seen[id])
 	}
 	s.mu.Unlock()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		s.mu.Lock()
 		late := slices.IndexFunc(ids, func(id string) bool { return len(s.seen[id]) < before[id]+n })

@@ -63,7 +63,7 @@ func TestAStoredRunReachesTheCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	running(t, h)
-	within(t, 10*time.Second, "the run is considered", func() bool {
+	within(t, 2*time.Minute, "the run is considered", func() bool {
 		done, err := h.db.Results().Considered(t.Context(), "a-run")
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +78,7 @@ func TestAStoredRunReachesTheCases(t *testing.T) {
 	if err := h.consider(t.Context(), "a-run"); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 10*time.Second, "nothing waits in the outbox", func() bool {
+	within(t, 2*time.Minute, "nothing waits in the outbox", func() bool {
 		letters, err := h.db.Outbox().Take(t.Context(), 10)
 		if err != nil {
 			t.Fatal(err)
@@ -107,7 +107,7 @@ func TestDaysThatAnotherProgramImportsAreJudged(t *testing.T) {
 	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 60*time.Second, "there is a result", func() bool {
+	within(t, 2*time.Minute, "there is a result", func() bool {
 		r, err := h.db.Results().LatestResult(t.Context())
 		if err != nil {
 			t.Fatal(err)

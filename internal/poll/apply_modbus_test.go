@@ -30,7 +30,7 @@ func TestApplyOnGateways(t *testing.T) {
 	p, stop := running(t, Config{Devices: devices, Drivers: drivers.NewRegistry(drv), Sink: c.sink})
 	answering := func(what string, want int) {
 		t.Helper()
-		deadline := time.Now().Add(5 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		before := map[string]uint64{}
 		for _, st := range p.Status() {
 			before[st.ID] = st.Reads

@@ -134,7 +134,7 @@ func fillDisk(args []string) error {
 	select {
 	case err := <-s.Failed():
 		fmt.Printf("failed: %v\n", err)
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		return errors.New("the host was not told")
 	}
 	s.Close()
