@@ -14,29 +14,105 @@ import (
 // AreaTruth says what is wrong behind a transformer.
 type AreaTruth struct {
 	Theft   string // fractional, bypass, direct_tap; "" for none
+	Shape   string // of the theft: constant_share, by_hours, night_only, capped …
 	Culprit string // usage point of the thief, "" for a direct tap
 	KW      float64
-	Records string // mapping, missing_customer, street_light; "" for none
+	Share   float64  // of KW in the energy of the area
+	FromDay int      // 0: from the first day
+	Records []string // what the records hold wrongly: member_elsewhere, missing_customer, swapped, street_light …
 }
 
-// Areas builds transformers with real loads behind them: losses by nameplate,
-// class errors of the meters, gaps, lamps on some, errors in the records on
-// some and theft on some.
+// Areas builds transformers with real loads behind them: losses by nameplate
+// and in the lines, meters of several classes with clocks that are off, gaps
+// and estimates, lamps, errors in the records and theft.
 type Areas struct {
-	Network *grid.Network
-	Store   *curve.Memory
-	Truth   map[string]AreaTruth
+	Network   *grid.Network
+	Store     *curve.Memory
+	Truth     map[string]AreaTruth
+	Elsewhere map[string]string // usage points that hang on another transformer than recorded, and on which
+	Rephased  map[string]bool   // usage points on another phase than recorded
+	Loss      map[string]float64
+}
+
+// AreaOptions is what a trial is made of.
+type AreaOptions struct {
+	Areas       int
+	Days        int
+	StepMinutes int
+	Voltage     bool // meters give the voltage
+}
+
+// TrialOptions varies length and resolution from trial to trial.
+func TrialOptions(seed, areas int) AreaOptions {
+	steps := [...]int{60, 30, 60, 15, 60}
+	lengths := [...]int{60, 90, 30, 60, 45, 60, 120}
+	return AreaOptions{Areas: areas, Days: lengths[seed%len(lengths)], StepMinutes: steps[seed%len(steps)], Voltage: seed%4 == 3}
+}
+
+// site is one transformer as it really is.
+type site struct {
+	id       string
+	loads    []*resident // what really hangs here
+	recorded []*resident // what the records say hangs here
+	extra    []float64   // load behind no meter
+	truth    AreaTruth
+	plate    [3]float64
+	listed   []grid.UnmeteredLoad
+}
+
+// resident is one customer.
+type resident struct {
+	load  Load      // what its meter shows
+	taken []float64 // what it takes
+	phase int       // 0, 1, 2; 3 for three phases
+	thief bool
+}
+
+// trial is what one call of NewAreas works with.
+type trial struct {
+	AreaOptions
+	rng    *rand.Rand
+	homes  []*Load
+	firms  []*Load
+	perDay int
+	n      int
+	mv     []float64 // the feeder's voltage, V about 230
+	season float64   // hour of sunset on the first day
 }
 
 // areaNameplates are rated kVA with no-load and load loss in W.
-var areaNameplates = [...][3]float64{{50, 130, 870}, {100, 200, 1500}, {160, 280, 2200}, {250, 400, 3050}, {400, 570, 4300}}
+var areaNameplates = [...][3]float64{{25, 90, 600}, {50, 130, 870}, {100, 200, 1500}, {160, 280, 2200}, {250, 400, 3050}, {400, 570, 4300}}
 
-// NewAreas draws so many areas of 8 to 40 members from the hosts, over days.
-func NewAreas(ctx context.Context, rng *rand.Rand, hosts []Load, areas, days int) (*Areas, error) {
-	out := &Areas{Store: curve.NewMemory(), Truth: map[string]AreaTruth{}}
+// firstAreaDay is the first day of the trials.
+const firstAreaDay = curve.Date(20000)
+
+// NewAreas draws areas of 5 to 60 members from the hosts.
+func NewAreas(ctx context.Context, rng *rand.Rand, hosts []Load, o AreaOptions) (*Areas, error) {
+	t := &trial{AreaOptions: o, rng: rng, perDay: 1440 / o.StepMinutes}
+	t.n = o.Days * t.perDay
+	t.season = 16.5 + 4*rng.Float64()
+	for i := range hosts {
+		if hosts[i].DeclaredUse == "dwelling" {
+			t.homes = append(t.homes, &hosts[i])
+		} else {
+			t.firms = append(t.firms, &hosts[i])
+		}
+	}
+	t.mv = t.feederVoltage()
+	sites := make([]*site, o.Areas)
+	for k := range sites {
+		sites[k] = t.site(k)
+	}
+	out := &Areas{
+		Store: curve.NewMemory(), Truth: map[string]AreaTruth{}, Elsewhere: map[string]string{},
+		Rephased: map[string]bool{}, Loss: map[string]float64{},
+	}
+	for k, s := range sites {
+		t.misplace(s, sites[(k+1)%len(sites)], out)
+	}
 	var records grid.Records
-	for k := range areas {
-		if err := out.area(ctx, rng, hosts, k, days, &records); err != nil {
+	for _, s := range sites {
+		if err := out.write(ctx, t, s, &records); err != nil {
 			return nil, err
 		}
 	}
@@ -44,157 +120,92 @@ func NewAreas(ctx context.Context, rng *rand.Rand, hosts []Load, areas, days int
 	return out, nil
 }
 
-func (a *Areas) area(ctx context.Context, rng *rand.Rand, hosts []Load, k, days int, records *grid.Records) error {
-	id := fmt.Sprintf("T%03d", k)
-	n := days * 24
-	input := make([]float64, n)
-	var truth AreaTruth
-	members := 8 + rng.IntN(33)
-	loads := make([]Load, 0, members)
-	for m, h := range rng.Perm(len(hosts)) { // no host twice: the same curve behind two meters tells nobody apart
-		host := &hosts[h]
-		if len(loads) == members {
+// site draws the customers of one transformer, and a theft in four areas of ten.
+func (t *trial) site(k int) *site {
+	s := &site{id: fmt.Sprintf("T%03d", k), extra: make([]float64, t.n)}
+	members := 5 + int(56*math.Pow(t.rng.Float64(), 1.4))
+	homes, firms := t.rng.Perm(len(t.homes)), t.rng.Perm(len(t.firms)) // nobody twice: the same curve behind two meters tells nobody apart
+	share := 0.0
+	if t.rng.IntN(2) == 0 {
+		share = 0.15 * t.rng.Float64()
+	}
+	for m := range members {
+		var r *resident
+		if len(firms) > 0 && t.rng.Float64() < share {
+			r = t.resident(t.firms[firms[0]], 0.4*math.Exp(3*t.rng.Float64()))
+			firms = firms[1:]
+		} else if m < len(homes) {
+			r = t.resident(t.homes[homes[m]], 0)
+		} else {
 			break
 		}
-		if host.MeanKW() > 8 || host.Days < days {
-			continue
+		r.load.ID = fmt.Sprintf("%s-%02d", s.id, m)
+		r.phase = t.rng.IntN(3)
+		if r.load.Category == "commercial" {
+			r.phase = 3
 		}
-		l := host.Segment(rng.IntN(max(host.Days-days, 0)+1), min(days, host.Days))
-		if l.StepMinutes < 60 {
-			l = l.Coarser(60)
-		}
-		l.ID, l.First = fmt.Sprintf("%s-%02d", id, m), 20000
-		for i, v := range l.KW {
-			if math.IsNaN(v) {
-				l.KW[i] = 0.1
-			}
-			input[i] += l.KW[i]
-		}
-		loads = append(loads, l)
+		s.loads = append(s.loads, r)
 	}
-	truth.inject(rng, loads, input, days)
-	a.records(rng, &truth, &loads, input)
-	plate := fitPlate(input)
-	unmetered := a.lamps(rng, &truth, input, id)
-	gain := 1 + 0.003*rng.NormFloat64()
-	meter := Load{ID: id + "-M", StepMinutes: 60, First: 20000, Days: days, KW: make([]float64, n)}
-	line := 0.4 + 1.2*rng.Float64()
-	for i := range input {
-		s := input[i] / 0.94 / plate[0]
-		meter.KW[i] = (input[i] + plate[1]/1000 + (1+line)*plate[2]/1000*s*s) * gain * (1 + 0.002*rng.NormFloat64())
+	s.recorded = append([]*resident(nil), s.loads...)
+	if t.rng.Float64() < 0.4 {
+		t.steal(s)
 	}
-	records.Transformers = append(records.Transformers, grid.PowerTransformer{ID: id, RatedKVA: plate[0], NoLoadLossW: plate[1], LoadLossW: plate[2], MeterID: meter.ID})
-	records.Unmetered = append(records.Unmetered, unmetered...)
-	for i := range loads {
-		l := &loads[i]
-		g := 1 + 0.004*rng.NormFloat64()
-		for t := range l.KW {
-			l.KW[t] *= g
-		}
-		if rng.IntN(6) == 0 {
-			lose(rng, l)
-		}
-		records.Customers = append(records.Customers, grid.Customer{ID: l.ID, Category: grid.Category(l.Category), DeclaredUse: l.DeclaredUse})
-		records.UsagePoints = append(records.UsagePoints, grid.UsagePoint{ID: l.ID, MeterID: l.ID, CustomerID: l.ID, TransformerID: id})
-		if err := put(ctx, a.Store, l); err != nil {
-			return err
-		}
-	}
-	a.Truth[id] = truth
-	return put(ctx, a.Store, &meter)
+	return s
 }
 
-func put(ctx context.Context, store *curve.Memory, l *Load) error {
-	days := l.days()
-	features := make([]curve.Features, len(days))
-	for d := range days {
-		features[d] = curve.Compute(&days[d])
+// resident takes a stretch of a host's load, with that mean power where meanKW > 0.
+func (t *trial) resident(host *Load, meanKW float64) *resident {
+	l := *host
+	if l.StepMinutes < t.StepMinutes {
+		l = l.Coarser(t.StepMinutes)
 	}
-	return store.PutDays(ctx, days, features)
+	finer := l.StepMinutes / t.StepMinutes
+	weeks := l.Days / 7 * 7
+	from := t.rng.IntN(max(weeks-t.Days, 0)/7+1) * 7
+	scale := 1.0
+	if mean := l.MeanKW(); meanKW > 0 {
+		scale = meanKW / mean
+	}
+	r := &resident{taken: make([]float64, t.n)}
+	last := 0.1 * scale
+	for i := range r.taken {
+		d, at := i/t.perDay, i%t.perDay
+		v := l.KW[(from+d)%weeks*l.PerDay()+at/finer]
+		if math.IsNaN(v) {
+			v = last
+		}
+		last = v
+		if finer > 1 {
+			v *= math.Exp(0.15*t.rng.NormFloat64() - 0.011)
+		}
+		r.taken[i] = v * scale
+	}
+	r.load = Load{
+		ID: l.ID, StepMinutes: t.StepMinutes, First: firstAreaDay, Days: t.Days, KW: append([]float64(nil), r.taken...),
+		Category: l.Category, DeclaredUse: l.DeclaredUse, ContractedKVA: l.ContractedKVA,
+	}
+	return r
 }
 
-// inject adds a theft to four areas in ten.
-func (t *AreaTruth) inject(rng *rand.Rand, loads []Load, input []float64, days int) {
-	from := 0
-	if rng.Float64() < 0.8 {
-		from = int(float64(days) * (0.2 + 0.5*rng.Float64()))
-	}
-	culprit := &loads[rng.IntN(len(loads))]
-	noise := func() float64 { return 1 + 0.01*rng.NormFloat64() }
-	switch rng.IntN(10) {
-	case 0:
-		t.Theft, t.Culprit = "fractional", culprit.ID
-		share := 0.3 + 0.5*rng.Float64()
-		for i := from * 24; i < len(culprit.KW); i++ {
-			culprit.KW[i] *= 1 - share
-		}
-		t.KW = share * culprit.MeanKW()
-	case 1: // a part of the load is moved to before the meter
-		t.Theft, t.Culprit = "bypass", culprit.ID
-		limit := culprit.MeanKW() * (0.4 + 0.8*rng.Float64())
-		for i := from * 24; i < len(culprit.KW); i++ {
-			moved := math.Max(culprit.KW[i]-limit, 0) // what is large is on the other wire
-			culprit.KW[i] -= moved
-			t.KW += moved / float64(len(culprit.KW))
-		}
-	case 2: // a new load before the meter, on the same fuse
-		t.Theft, t.Culprit, t.KW = "bypass", culprit.ID, 1+6*rng.Float64()
-		dark := map[int]bool{}
-		for range 2 + rng.IntN(3) {
-			at := from*24 + rng.IntN(len(input)-from*24)
-			for i := at; i < min(at+1+rng.IntN(3), len(input)); i++ {
-				dark[i] = true
-			}
-		}
-		for i := from * 24; i < len(input); i++ {
-			if dark[i] {
-				input[i] -= culprit.KW[i]
-				culprit.KW[i] = 0
-				continue
-			}
-			input[i] += t.KW * noise()
-		}
-	case 3:
-		t.Theft, t.KW = "direct_tap", 1+8*rng.Float64()
-		for i := from * 24; i < len(input); i++ {
-			input[i] += t.KW * noise()
+func (t *trial) hour(i int) float64 { return float64(i%t.perDay) * 24 / float64(t.perDay) }
+
+// input is what passes the transformer before losses, kW.
+func (s *site) input() []float64 {
+	out := append([]float64(nil), s.extra...)
+	for _, r := range s.loads {
+		for i, v := range r.taken {
+			out[i] += v
 		}
 	}
+	return out
 }
 
-// records makes the records wrong for one area in four.
-func (a *Areas) records(rng *rand.Rand, t *AreaTruth, loads *[]Load, input []float64) {
-	k := rng.IntN(len(*loads))
-	if (*loads)[k].ID == t.Culprit {
-		return
+func mean(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
 	}
-	switch rng.IntN(8) {
-	case 0: // this member hangs elsewhere
-		t.Records = "mapping"
-		for i, v := range (*loads)[k].KW {
-			input[i] -= v
-		}
-	case 1: // this one hangs here and is recorded elsewhere
-		t.Records = "missing_customer"
-		*loads = append((*loads)[:k:k], (*loads)[k+1:]...)
-	}
-}
-
-func (a *Areas) lamps(rng *rand.Rand, t *AreaTruth, input []float64, id string) []grid.UnmeteredLoad {
-	if rng.IntN(2) == 0 {
-		return nil
-	}
-	kw := 0.3 + 1.5*rng.Float64()
-	for i := range input {
-		if h := i % 24; h < 5 || h >= 20 {
-			input[i] += kw * 0.97
-		}
-	}
-	if rng.IntN(5) == 0 {
-		t.Records += " street_light"
-		return nil
-	}
-	return []grid.UnmeteredLoad{{TransformerID: id, Kind: "street_light", KW: kw, Hours: "dusk_to_dawn"}}
+	return sum / float64(len(v))
 }
 
 // fitPlate is the smallest nameplate that carries the load.

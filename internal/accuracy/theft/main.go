@@ -1,7 +1,14 @@
 // Command theft measures the balance of transformer areas made of real loads,
-// with losses, class errors, gaps, lamps, errors in the records and theft:
+// with losses, meters of several classes, clocks that are off, gaps, lamps,
+// errors in the records and theft:
 //
 //	go run ./internal/accuracy/theft -homes FILE -others FILE
+//
+// A transformer's score is the probability of its surest finding of theft or
+// unmetered load, the energy that stays unexplained deciding between equals.
+// "By the table alone" takes what transformer_findings.csv holds: the verdict,
+// then the unexplained energy. The areas under the curve are of single trials,
+// with the 95 % interval of their mean.
 package main
 
 import (
@@ -11,36 +18,46 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/gridwarden/gridwarden/internal/accuracy"
 	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
 
+type options struct {
+	homes, others string
+	part          string
+	areas, seeds  int
+	first         int
+	verbose       bool
+}
+
 func main() {
-	homes := flag.String("homes", "", "wide CSV of homes")
-	others := flag.String("others", "", "wide CSV of business and public buildings")
-	areas := flag.Int("areas", 100, "transformers of a trial")
-	seeds := flag.Int("seeds", 3, "number of trials")
-	days := flag.Int("days", 60, "days of each trial")
-	verbose := flag.Bool("v", false, "print every area that was judged wrongly")
+	var o options
+	flag.StringVar(&o.homes, "homes", "", "wide CSV of homes")
+	flag.StringVar(&o.others, "others", "", "wide CSV of business and public buildings")
+	flag.StringVar(&o.part, "part", "all", "of the hosts: all, even or odd")
+	flag.IntVar(&o.areas, "areas", 100, "transformers of a trial")
+	flag.IntVar(&o.seeds, "seeds", 10, "number of trials")
+	flag.IntVar(&o.first, "first", 0, "the first trial's seed")
+	flag.BoolVar(&o.verbose, "v", false, "print every area that was judged wrongly")
 	flag.Parse()
-	if err := run(*homes, *others, *areas, *seeds, *days, *verbose); err != nil {
+	if err := run(&o); err != nil {
 		fmt.Fprintln(os.Stderr, "theft:", err)
 		os.Exit(1)
 	}
 }
 
-func run(homes, others string, areas, seeds, days int, verbose bool) error {
-	hosts, err := accuracy.ReadHosts(homes, others, accuracy.AllHosts)
+func run(o *options) error {
+	hosts, err := accuracy.ReadHosts(o.homes, o.others, accuracy.Part(o.part))
 	if err != nil {
 		return err
 	}
-	var stolen, honest []float64
-	count, right, named := map[string]int{}, map[string]int{}, map[string]int{}
-	members, accused := 0, 0
-	for seed := range seeds {
-		a, err := accuracy.NewAreas(context.Background(), rand.New(rand.NewPCG(uint64(seed), 5)), hosts, areas, days)
+	t := newTable(o.verbose)
+	for seed := o.first; seed < o.first+o.seeds; seed++ {
+		options := accuracy.TrialOptions(seed, o.areas)
+		a, err := accuracy.NewAreas(context.Background(), rand.New(rand.NewPCG(uint64(seed), 5)), hosts, options)
 		if err != nil {
 			return err
 		}
@@ -48,52 +65,53 @@ func run(homes, others string, areas, seeds, days int, verbose bool) error {
 		if err != nil {
 			return err
 		}
-		for i := range r.Transformers {
-			t := &r.Transformers[i]
-			truth := a.Truth[t.TransformerID]
-			s := suspicion(t)
-			kind := truth.Theft
-			if kind == "" {
-				kind = "honest " + truth.Records
-				honest = append(honest, s)
-			} else {
-				stolen = append(stolen, s)
-			}
-			count[kind]++
-			first := len(t.Suspects) > 0 && t.Suspects[0] == truth.Culprit
-			if truth.Culprit != "" && first || truth.Culprit == "" && len(t.Suspects) == 0 {
-				right[kind]++
-			} else if verbose {
-				fmt.Printf("  seed %d %s truth %+v verdicts %v suspects %v unexplained %.0f\n", seed, t.TransformerID, truth, t.Verdicts, t.Suspects, float64(t.UnexplainedKWhMonth))
-			}
-			if len(t.Suspects) > 0 {
-				named[kind]++
-			}
+		for _, f := range r.Failed {
+			return fmt.Errorf("detector %s failed: %s", f.Detector, f.Error)
 		}
-		for i := range r.UsagePoints {
-			u := &r.UsagePoints[i]
-			if a.Truth[u.TransformerID].Culprit == u.UsagePointID {
-				continue
-			}
-			members++
-			if u.Risk >= 0.5 {
-				accused++
-			}
-		}
+		t.trial(seed, &options, a, r)
 	}
-	fmt.Printf("theft at the transformer: AUC %.3f, precision at k %.3f (k = %d of %d)\n",
-		accuracy.AUC(stolen, honest), accuracy.PrecisionAt(len(stolen), stolen, honest), len(stolen), len(stolen)+len(honest))
-	kinds := make([]string, 0, len(count))
-	for kind := range count {
-		kinds = append(kinds, kind)
-	}
-	slices.Sort(kinds)
-	for _, kind := range kinds {
-		fmt.Printf("  %-28s %3d areas, right person first (or nobody named where there is none) %.2f, somebody named %.2f\n",
-			kind, count[kind], float64(right[kind])/float64(count[kind]), float64(named[kind])/float64(count[kind]))
-	}
-	fmt.Printf("innocent members above 0.5: %d of %d\n", accused, members)
+	t.print()
 	return nil
+}
+
+// trial takes the judgement of one trial.
+func (t *table) trial(seed int, o *accuracy.AreaOptions, a *accuracy.Areas, r *detect.Result) {
+	var ours, table, dumb scores
+	for i := range r.Transformers {
+		x := &r.Transformers[i]
+		truth := a.Truth[x.TransformerID]
+		stolen := truth.Theft != ""
+		ours.add(stolen, suspicion(x))
+		table.add(stolen, byTable(x))
+		dumb.add(stolen, a.Loss[x.TransformerID])
+		t.area(seed, x, &truth)
+	}
+	t.ours, t.byTable, t.dumb = append(t.ours, ours), append(t.byTable, table), append(t.dumb, dumb)
+	t.lines = append(t.lines, fmt.Sprintf("  seed %2d, %3d days of %2d min, voltage %-5t: AUC %.3f, precision at k %.2f (k = %d of %d); loss alone %.3f, %.2f",
+		seed, o.Days, o.StepMinutes, o.Voltage, ours.auc(), ours.precision(), len(ours.stolen), len(ours.stolen)+len(ours.honest), dumb.auc(), dumb.precision()))
+	for i := range r.UsagePoints {
+		u := &r.UsagePoints[i]
+		home := u.TransformerID
+		if other := a.Elsewhere[u.UsagePointID]; other != "" {
+			home = other
+		}
+		culprit := a.Truth[home].Culprit == u.UsagePointID
+		if !culprit {
+			t.members++
+			if u.Risk >= 0.5 {
+				t.accused++
+				if t.verbose {
+					fmt.Printf("  seed %d innocent %s at %.2f, truth %+v, %v\n", seed, u.UsagePointID, u.Risk, a.Truth[home], u.Reasons)
+				}
+			}
+		}
+		for _, f := range u.Findings {
+			if f.Stamp.Detector == "energybalance" {
+				t.calibration.add(culprit, f.Probability)
+			}
+		}
+	}
+	t.mapping(o, a, r)
 }
 
 // suspicion ranks transformers: the probability of the surest finding of theft
@@ -105,5 +123,52 @@ func suspicion(t *detect.TransformerAssessment) float64 {
 			best = max(best, f.Probability)
 		}
 	}
-	return best + 1e-9*max(float64(t.UnexplainedKWhMonth), 0)
+	return best + 1e-6*unexplained(t)
+}
+
+// byTable ranks by what transformer_findings.csv holds.
+func byTable(t *detect.TransformerAssessment) float64 {
+	v := 0.0
+	if slices.Contains(t.Verdicts, sdk.VerdictTheft) || slices.Contains(t.Verdicts, sdk.VerdictUnmeteredLoad) {
+		v = 1e9
+	}
+	return v + unexplained(t)
+}
+
+func unexplained(t *detect.TransformerAssessment) float64 {
+	if !t.UnexplainedKWhMonth.Known() {
+		return 0
+	}
+	return max(float64(t.UnexplainedKWhMonth), 0)
+}
+
+// named reports whether a topology finding speaks of the usage point, and
+// which of its measures.
+func named(x *detect.TransformerAssessment, reasons ...string) (ids []string) {
+	for _, f := range x.Findings {
+		if f.Stamp.Detector != "topology" || !slices.Contains(reasons, f.Reason) {
+			continue
+		}
+		for _, s := range f.Suspects {
+			ids = append(ids, s.Subject)
+		}
+	}
+	return ids
+}
+
+func sizeClass(truth *accuracy.AreaTruth) string {
+	switch {
+	case truth.Share < 0.01:
+		return "under 1 %"
+	case truth.Share < 0.03:
+		return "1 to 3 %"
+	}
+	return "over 3 %"
+}
+
+func records(truth *accuracy.AreaTruth) string {
+	if len(truth.Records) == 0 {
+		return "honest, records right"
+	}
+	return "honest, " + strings.Join(truth.Records, " ")
 }
