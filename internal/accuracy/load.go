@@ -32,13 +32,17 @@ type Load struct {
 
 // Truth says what was added to a load.
 type Truth struct {
-	Mine    bool
-	Flat    string  // kind of legitimate flat load, "" for none
-	KW      float64 // size of what was added
-	Ratio   float64 // size over the host's own mean
-	FromDay int     // day of the window on which it began
-	Evades  bool    // switched off in the evening peak
-	Ramps   bool    // grew in lots
+	Mine     bool
+	Flat     string  // kind of legitimate flat load, "" for none
+	Make     string  // of a mine: asic, gpu or both; "" where the injector does not say
+	Habit    string  // when a mine runs, in the injector's words
+	Business bool    // at a business or public building, not at a home
+	KW       float64 // size of what was added
+	KWh      float64 // energy that was added over the window
+	Ratio    float64 // size over the host's own mean
+	FromDay  int     // day of the window on which it began
+	Evades   bool    // switched off in the evening peak
+	Ramps    bool    // grew in lots
 }
 
 // PerDay returns the number of intervals of a day.
@@ -54,6 +58,17 @@ func (l *Load) MeanKW() float64 {
 		}
 	}
 	return sum / float64(n)
+}
+
+// KWh returns the energy of what is not missing.
+func (l *Load) KWh() float64 {
+	sum := 0.0
+	for _, v := range l.KW {
+		if !math.IsNaN(v) {
+			sum += v
+		}
+	}
+	return sum * float64(l.StepMinutes) / 60
 }
 
 // Segment returns days from to from+days of the load as a load of its own.

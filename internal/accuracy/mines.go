@@ -5,9 +5,6 @@ import (
 	"math/rand/v2"
 )
 
-// Miner adds a mine to a load in place and records the truth.
-type Miner func(rng *rand.Rand, l *Load, temp []float64)
-
 // unitKW are the powers of common machines at the wall.
 var unitKW = [...]float64{1.35, 2.2, 2.92, 3.25, 3.5}
 

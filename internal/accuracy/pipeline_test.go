@@ -21,7 +21,7 @@ func TestDistrict(t *testing.T) {
 	if err := d.Export(ctx, dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	r, err := DetectExport(ctx, dir, 0.01)
+	r, err := ScanExport(ctx, dir, 0.01)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestDistrict(t *testing.T) {
 // TestMinesAmongMadeUpHomes is the bench in small, on loads of the repository's own.
 func TestMinesAmongMadeUpHomes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
-	loads := Trial(rng, plainLoads(120, 60), 60, Mix{Mines: 0.1, Flats: 0.1, Miner: RigMiner})
+	loads := Trial(rng, plainLoads(120, 60), Condition{Minutes: 60, Days: 60, Step: .001}, Mix{Mines: 0.1, Flats: 0.1, Injector: Shapes()})
 	risks, _, err := JudgeLoads(context.Background(), loads, 0.01)
 	if err != nil {
 		t.Fatal(err)

@@ -3,14 +3,12 @@ package accuracy
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/gridwarden/gridwarden/configs"
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/internal/grid"
-	"github.com/gridwarden/gridwarden/internal/ingest"
 	"github.com/gridwarden/gridwarden/internal/registry"
 	"github.com/gridwarden/gridwarden/plugins/builtin"
 )
@@ -38,26 +36,4 @@ func Detect(ctx context.Context, network *grid.Network, uses *registry.Uses, sto
 		in.Evaluators = append(in.Evaluators, detect.Local(d))
 	}
 	return detect.Run(ctx, in)
-}
-
-// DetectExport reads an export (registry/ and readings/ below dir) as scan
-// does and judges it.
-func DetectExport(ctx context.Context, dir string, prior float64) (*detect.Result, error) {
-	uses, err := Uses()
-	if err != nil {
-		return nil, err
-	}
-	network, _, err := registry.LoadDir(filepath.Join(dir, "registry"), uses)
-	if err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "readings", "*"))
-	if err != nil {
-		return nil, fmt.Errorf("readings of the export: %w", err)
-	}
-	store := curve.NewMemory()
-	if _, err := ingest.Into(ctx, ingest.Options{Files: files, Network: network}, store); err != nil {
-		return nil, err
-	}
-	return Detect(ctx, network, uses, store, prior)
 }

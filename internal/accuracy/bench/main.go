@@ -17,6 +17,7 @@ import (
 	"sort"
 
 	"github.com/gridwarden/gridwarden/internal/accuracy"
+	"github.com/gridwarden/gridwarden/internal/accuracy/physics"
 )
 
 func main() {
@@ -25,7 +26,7 @@ func main() {
 	seeds := flag.Int("seeds", 10, "number of trials per injector")
 	days := flag.Int("days", 92, "days of each trial")
 	prior := flag.Float64("prior", 0.01, "base rate of abnormal use")
-	part := flag.String("part", "all", "hosts to take: all, even or odd")
+	part := flag.String("part", "development", "hosts to take: development, final or all")
 	flag.Parse()
 	if err := run(*homes, *others, accuracy.Part(*part), *seeds, *days, *prior); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -42,13 +43,13 @@ func run(homes, others string, part accuracy.Part, seeds, days int, prior float6
 		return err
 	}
 	for _, m := range []struct {
-		name  string
-		miner accuracy.Miner
-	}{{"units", accuracy.UnitMiner}, {"rigs", accuracy.RigMiner}} {
+		name     string
+		injector accuracy.Injector
+	}{{"shapes", accuracy.Shapes()}, {"physics", physics.Injector()}} {
 		var s accuracy.Summary
 		for seed := range seeds {
 			rng := rand.New(rand.NewPCG(uint64(seed), 1000))
-			loads := accuracy.Trial(rng, hosts, days, accuracy.Mix{Mines: 0.05, Flats: 0.08, Miner: m.miner})
+			loads := accuracy.Trial(rng, hosts, accuracy.Condition{Minutes: 60, Days: days, Step: .001}, accuracy.Mix{Mines: 0.05, Flats: 0.08, Injector: m.injector})
 			risks, _, err := accuracy.JudgeLoads(context.Background(), loads, prior)
 			if err != nil {
 				return err

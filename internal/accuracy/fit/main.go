@@ -25,7 +25,7 @@ func main() {
 	seed := flag.Uint64("seed", 1, "seed of the injections")
 	repeats := flag.Int("repeats", 8, "injections into each home; buildings take four times as many")
 	ridge := flag.Float64("ridge", 2e-4, "penalty that keeps weights small where the data say little")
-	part := flag.String("part", "all", "hosts to take: all, even or odd")
+	part := flag.String("part", "development", "hosts to take: development, final or all")
 	flag.Parse()
 	if err := run(*homes, *others, accuracy.Part(*part), *seed, *repeats, *ridge); err != nil {
 		fmt.Fprintln(os.Stderr, "fit:", err)
