@@ -87,7 +87,7 @@ func (b *Book) BillUse(tariffID string, use Use, day curve.Date) (*Bill, error) 
 func (tb *table) energy(kwh *big.Rat, byHour *[24]float64, bill *Bill) (*big.Rat, error) {
 	sum := new(big.Rat)
 	if len(tb.periods) > 0 {
-		shares, err := hourShares(byHour)
+		weights, total, err := hourWeights(byHour)
 		if err != nil {
 			return nil, err
 		}
@@ -95,12 +95,13 @@ func (tb *table) energy(kwh *big.Rat, byHour *[24]float64, bill *Bill) (*big.Rat
 			bill.Notes = append(bill.Notes, "time of use is billed as if the load were even over the day")
 		}
 		for _, p := range tb.periods {
-			share := new(big.Rat)
+			var weight int64
 			for h, in := range p.hours {
 				if in {
-					share.Add(share, shares[h])
+					weight += weights[h]
 				}
 			}
+			share := big.NewRat(weight, total)
 			sum.Add(sum, share.Mul(share, kwh).Mul(share, p.price))
 		}
 		return sum, nil
@@ -121,36 +122,38 @@ func (tb *table) energy(kwh *big.Rat, byHour *[24]float64, bill *Bill) (*big.Rat
 	return sum, nil
 }
 
-// hourShares scales hourly weights to a sum of 1; nil weights are even.
-func hourShares(byHour *[24]float64) ([24]*big.Rat, error) {
-	var shares [24]*big.Rat
-	total := new(big.Rat)
-	for h := range shares {
+// hourWeights takes hourly weights at a resolution of a thousandth, with their
+// sum; nil weights are even.
+func hourWeights(byHour *[24]float64) (weights [24]int64, total int64, err error) {
+	for h := range weights {
 		weight := 1.0
 		if byHour != nil {
 			weight = byHour[h]
 		}
-		exact, err := exactQuantity("energy of an hour", weight)
-		if err != nil {
-			return shares, err
+		if weights[h], err = thousandths("energy of an hour", weight); err != nil {
+			return weights, 0, err
 		}
-		shares[h] = exact
-		total.Add(total, exact)
+		total += weights[h]
 	}
-	if total.Sign() == 0 {
-		return hourShares(nil)
+	if total == 0 {
+		return hourWeights(nil)
 	}
-	for h := range shares {
-		shares[h].Quo(shares[h], total)
-	}
-	return shares, nil
+	return weights, total, nil
 }
 
 // exactQuantity takes a measured value at a resolution of a thousandth (Wh, W,
 // VA), which is what meters register, so that equal readings give equal bills.
 func exactQuantity(what string, v float64) (*big.Rat, error) {
-	if math.IsNaN(v) || v < 0 || v > maxKWh {
-		return nil, fmt.Errorf("%s of %g cannot be billed; give a number from 0 to %g", what, v, maxKWh)
+	n, err := thousandths(what, v)
+	if err != nil {
+		return nil, err
 	}
-	return big.NewRat(int64(math.Round(v*1000)), 1000), nil
+	return big.NewRat(n, 1000), nil
+}
+
+func thousandths(what string, v float64) (int64, error) {
+	if math.IsNaN(v) || v < 0 || v > maxKWh {
+		return 0, fmt.Errorf("%s of %g cannot be billed; give a number from 0 to %g", what, v, maxKWh)
+	}
+	return int64(math.Round(v * 1000)), nil
 }

@@ -18,7 +18,12 @@ var (
 // is safe for concurrent use. A nil Book knows no tariff.
 type Book struct {
 	tariffs map[string]*Tariff
+	usual   map[usualKey]*Tariff
 }
+
+// usualKey says of whom a tariff is the usual one: nobody is compared with
+// another jurisdiction's prices.
+type usualKey struct{ jurisdiction, currency, class string }
 
 // Known reports whether the book has the tariff.
 func (b *Book) Known(tariffID string) bool { return b.Tariff(tariffID) != nil }
@@ -49,10 +54,33 @@ func (b *Book) Alternative(tariffID string) string {
 	return ""
 }
 
+// Usual returns the tariff that customers of a class are usually billed under
+// where tariffID holds: the one of the same jurisdiction and currency whose
+// default_for names the class. "" where there is none.
+func (b *Book) Usual(tariffID, class string) string {
+	t := b.Tariff(tariffID)
+	if t == nil {
+		return ""
+	}
+	if usual := b.usual[usualKey{t.Jurisdiction, t.Currency, class}]; usual != nil {
+		return usual.ID
+	}
+	return ""
+}
+
 // Currency returns the tariff's currency, "" where it is not known.
 func (b *Book) Currency(tariffID string) string {
 	if t := b.Tariff(tariffID); t != nil {
 		return t.Currency
+	}
+	return ""
+}
+
+// DemandPer returns the unit that the tariff's table in force on the day prices
+// demand in, kw or kva; "" where it prices none.
+func (b *Book) DemandPer(tariffID string, day curve.Date) string {
+	if _, tb, err := b.find(tariffID, day); err == nil && tb.demand != nil {
+		return tb.demand.per
 	}
 	return ""
 }

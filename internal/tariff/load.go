@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math/big"
 	"path"
+	"slices"
 	"sort"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
@@ -15,7 +16,7 @@ import (
 // Load reads every .yaml file of the folder into one book. The errors of all
 // files come together, a line each.
 func Load(files fs.FS) (*Book, error) {
-	book := &Book{tariffs: make(map[string]*Tariff)}
+	book := &Book{tariffs: make(map[string]*Tariff), usual: make(map[usualKey]*Tariff)}
 	var problems []error
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -48,10 +49,29 @@ func Load(files fs.FS) (*Book, error) {
 	for _, id := range book.IDs() {
 		problems = append(problems, book.checkAlternative(book.tariffs[id])...)
 	}
+	problems = append(problems, book.setUsual()...)
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	return book, nil
+}
+
+// setUsual notes which tariff is the usual one of each class, by jurisdiction
+// and currency; two for the same class are refused.
+func (b *Book) setUsual() []error {
+	var problems []error
+	for _, id := range b.IDs() {
+		t := b.tariffs[id]
+		for _, class := range t.DefaultFor {
+			key := usualKey{t.Jurisdiction, t.Currency, class}
+			if other := b.usual[key]; other != nil {
+				problems = append(problems, fmt.Errorf("%s: tariff %q is the default for %s in %s, and so is %q in %s; leave default_for of one of them out", t.File, t.ID, class, t.Jurisdiction, other.ID, other.File))
+				continue
+			}
+			b.usual[key] = t
+		}
+	}
+	return problems
 }
 
 // checkAlternative refuses alternatives that cannot be compared with.
@@ -106,9 +126,15 @@ func Parse(file string, data []byte) ([]*Tariff, error) {
 			doc.Add(at+".name", "tariff %q has no name; add one for people", rt.ID)
 		}
 		c.oneOf(at+".kind", "kind", rt.Kind, Residential, Commercial, Industrial, Agricultural, Other)
+		for k, class := range rt.DefaultFor {
+			c.oneOf(fmt.Sprintf("%s.default_for[%d]", at, k), "default_for", class, Classes()...)
+			if slices.Contains(rt.DefaultFor[:k], class) {
+				doc.Add(fmt.Sprintf("%s.default_for[%d]", at, k), "class %s is given twice; leave one out", class)
+			}
+		}
 		list = append(list, &Tariff{
 			ID: rt.ID, Name: rt.Name, Kind: rt.Kind, Currency: raw.Currency, Jurisdiction: raw.Jurisdiction,
-			Status: raw.Status, Sources: raw.Sources, Alternative: rt.Alternative, File: file,
+			Status: raw.Status, Sources: raw.Sources, Alternative: rt.Alternative, DefaultFor: rt.DefaultFor, File: file,
 			tables: c.tables(at, rt),
 		})
 	}

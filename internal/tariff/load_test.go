@@ -70,6 +70,8 @@ func TestLoadChecksAcrossFiles(t *testing.T) {
 		{"alternative of an alternative", fstest.MapFS{"a.yaml": file("CNY", "a>b", "b>c", "c")},
 			`a.yaml: tariff "a" has the alternative "b", which has an alternative itself; name a tariff that fits trade use`},
 		{"both files wrong", fstest.MapFS{"a.yaml": {Data: []byte("x: 1\n")}, "b.yaml": {Data: []byte("y: 1\n")}}, "a.yaml:1:1: unknown key \"x\"; remove it, or see the documented keys\nb.yaml:1:1: unknown key \"y\"; remove it, or see the documented keys"},
+		{"two defaults for a class", fstest.MapFS{"a.yaml": usual("a", "residential"), "b.yaml": usual("b", "residential")},
+			`b.yaml: tariff "b" is the default for residential in x, and so is "a" in a.yaml; leave default_for of one of them out`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			book, err := Load(tc.files)
@@ -81,6 +83,24 @@ func TestLoadChecksAcrossFiles(t *testing.T) {
 				t.Fatalf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func usual(id, class string) *fstest.MapFile {
+	return &fstest.MapFile{Data: []byte("jurisdiction: x\ncurrency: CNY\nstatus: published\nsources: [y]\ntariffs:\n" +
+		"  - {id: " + id + ", name: n, kind: " + class + ", default_for: [" + class + "], tables: [{from: 2020-01-01, flat: \"1\"}]}\n")}
+}
+
+// TestUsual: the usual tariff of a class is one of the same jurisdiction, or none.
+func TestUsual(t *testing.T) {
+	book := shipped(t)
+	for _, tc := range []struct{ tariff, class, want string }{
+		{"res_tou", Commercial, "com_flat"}, {"res_tiered", Residential, "res_tiered"}, {"pub_flat", Industrial, "ind_two_part"},
+		{"com_tou", Agricultural, "agr_flat"}, {"gb_res_cap", Commercial, ""}, {"qc_cb", Commercial, "qc_g"}, {"no_such", Residential, ""},
+	} {
+		if got := book.Usual(tc.tariff, tc.class); got != tc.want {
+			t.Errorf("usual %s tariff beside %s is %q, want %q", tc.class, tc.tariff, got, tc.want)
+		}
 	}
 }
 
@@ -109,7 +129,7 @@ func TestShippedFilesNameTheirSources(t *testing.T) {
 
 func TestANilBookKnowsNothing(t *testing.T) {
 	var book *Book
-	if book.Known("res_tiered") || book.Kind("res_tiered") != Other || book.Alternative("res_tiered") != "" || book.Currency("x") != "" || book.IDs() != nil {
+	if book.Known("res_tiered") || book.Kind("res_tiered") != Other || book.Alternative("res_tiered") != "" || book.Currency("x") != "" || book.Usual("res_tiered", Commercial) != "" || book.IDs() != nil {
 		t.Error("a nil book knows a tariff")
 	}
 	if _, err := book.Recoverable("res_tiered", grid.Residential, 1, 1, 0); err == nil {

@@ -25,6 +25,7 @@ type rawTariff struct {
 	Name        string     `yaml:"name"`
 	Kind        string     `yaml:"kind"`
 	Alternative string     `yaml:"alternative"`
+	DefaultFor  []string   `yaml:"default_for"`
 	Tables      []rawTable `yaml:"tables"`
 }
 

@@ -15,6 +15,9 @@ const (
 	Other        = "other"
 )
 
+// Classes lists the classes of customers that can have a usual tariff.
+func Classes() []string { return []string{Residential, Commercial, Industrial, Agricultural} }
+
 // Tariff is a tariff with the tables that it had over time.
 type Tariff struct {
 	ID           string
@@ -24,7 +27,8 @@ type Tariff struct {
 	Jurisdiction string
 	Status       string // published, demonstration
 	Sources      []string
-	Alternative  string // tariff that a trade use belongs on; "" where this one fits it
+	Alternative  string   // tariff that a trade use belongs on; "" where this one fits it
+	DefaultFor   []string // classes of customers that are usually billed under it; at most one tariff of a jurisdiction for each
 	File         string
 
 	tables []table // ordered by from, not overlapping
