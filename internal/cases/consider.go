@@ -201,10 +201,11 @@ func distinct(r *detect.Result, subject Subject, list []detect.Finding) []Findin
 	return c.Findings
 }
 
-// hasEvidence asks that at least one finding rests on something measured.
+// hasEvidence asks that at least one finding rests on something measured, and
+// is more than a support of others.
 func hasEvidence(findings []Finding) bool {
 	return slices.ContainsFunc(findings, func(f Finding) bool {
-		return len(f.Detail.Evidence) > 0 && !f.Detail.RestsOnEstimates()
+		return len(f.Detail.Evidence) > 0 && !f.Detail.RestsOnEstimates() && !f.Detail.Corroborates
 	})
 }
 

@@ -11,7 +11,8 @@ import (
 func scoresOf(p *Part, point *partPoint) []risk.Score {
 	out := make([]risk.Score, 0, len(point.Scores))
 	for _, s := range point.Scores {
-		out = append(out, risk.Score{Source: p.Detectors[s.Detector].Stamp.Detector, Probability: s.Probability, Doubt: s.Doubt})
+		d := &p.Detectors[s.Detector]
+		out = append(out, risk.Score{Source: d.Stamp.Detector, Probability: s.Probability, Doubt: s.Doubt, Corroborates: d.Corroborates})
 	}
 	return out
 }
@@ -99,18 +100,22 @@ func (a *Assessment) summarise() {
 		a.Detectors = addOnce(a.Detectors, f.Stamp.Detector)
 		a.FirstDay, a.LastDay = min(a.FirstDay, curve.Date(f.FirstDay)), max(a.LastDay, curve.Date(f.LastDay))
 		// Detectors look at the same energy from several sides: the largest
-		// excess stands, they do not add up.
-		a.ExcessKWhMonth = max(a.ExcessKWhMonth, f.ExcessKWhMonth)
+		// excess stands, they do not add up. What only corroborates values nothing.
+		if !f.Corroborates {
+			a.ExcessKWhMonth = max(a.ExcessKWhMonth, f.ExcessKWhMonth)
+		}
 		if !a.EstimatedShare.Known() || f.EstimatedShare > a.EstimatedShare {
 			a.EstimatedShare = f.EstimatedShare
 		}
 	}
 }
 
-// sortFindings puts findings in an order that does not depend on batches.
+// sortFindings puts findings in an order that does not depend on batches:
+// what only corroborates comes last, however probable its source calls it.
 func sortFindings(findings []Finding) {
 	slices.SortStableFunc(findings, func(x, y Finding) int {
 		return cmp.Or(
+			cmp.Compare(oneIf(x.Corroborates), oneIf(y.Corroborates)),
 			cmp.Compare(y.Probability, x.Probability), cmp.Compare(x.Stamp.Detector, y.Stamp.Detector),
 			cmp.Compare(x.Reason, y.Reason), cmp.Compare(x.FirstDay, y.FirstDay))
 	})

@@ -58,6 +58,9 @@ func (r *records) ofPoint(p *point) attributes {
 		}
 		a.numbers[sdk.AttrTransformerUPs] = float64(n)
 	}
+	if day, ok := p.meterExchanged(); ok {
+		a.numbers[sdk.AttrMeterExchangeDay] = float64(day)
+	}
 	if c := network.Customer(p.current.CustomerID); c != nil {
 		a.customer(r.in, c)
 		if l, ok := r.listed[c.ID]; ok {
@@ -110,6 +113,35 @@ func (a *attributes) customer(in *Input, c *grid.Customer) {
 	}
 	a.positive(sdk.AttrExpectedNight, use.NightDayRatio)
 	a.numbers[sdk.AttrExpectedFlat] = oneIf(use.Flat)
+}
+
+// declared returns those attributes that a detector asked for. The maps are
+// not to be changed: they may be those of the records.
+func (a attributes) declared(d *sdk.Description) attributes {
+	if d.Attributes == nil {
+		return a
+	}
+	out := attributes{make(map[string]float64, len(d.Attributes)), make(map[string]string)}
+	for _, name := range d.Attributes {
+		if v, ok := a.numbers[name]; ok {
+			out.numbers[name] = v
+		}
+		if v, ok := a.texts[name]; ok {
+			out.texts[name] = v
+		}
+	}
+	return out
+}
+
+// bearsAny reports whether one of the attributes is there, as a text or as a
+// number that is not zero.
+func (a attributes) bearsAny(names []string) bool {
+	for _, name := range names {
+		if a.numbers[name] != 0 || a.texts[name] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *attributes) text(name, value string) {

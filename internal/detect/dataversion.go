@@ -35,21 +35,24 @@ func (b *builder) version() string {
 		for _, t := range p.tenures {
 			meter(t.record.MeterID)
 		}
+		h.events(eventsOf(b.network, p.tenures, b.days, b.curves.loc))
 	}
 	for _, a := range b.roster.areas {
 		h.text("transformer", a.transformer.ID)
 		h.attributes(b.transformers[a.transformer.ID])
+		h.events(b.events(member{transformer: a.transformer}, b.days))
 		meter(a.transformer.MeterID)
 	}
 	return h.sum()
 }
 
 // dataVersion draws the versions of all parts together: a hash over those of
-// the parts in order, so that it does not hang on who ran them.
+// the parts in order, so that it does not hang on who ran them. The part that
+// looks at the whole fleet sees the data of the others once more.
 func dataVersion(p *Plan, parts []*Part) string {
 	h := newHasher()
 	h.text(p.id())
-	for _, part := range parts {
+	for _, part := range parts[:len(p.Shares)] {
 		h.text(part.Version)
 	}
 	return h.sum()

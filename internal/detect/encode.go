@@ -139,6 +139,11 @@ func (p *Part) check() error {
 			}
 		}
 	}
+	for i := range p.Shadow {
+		if err := p.Shadow[i].check(); err != nil {
+			return err
+		}
+	}
 	for i := range p.Areas {
 		for _, m := range p.Areas[i].Measures {
 			if err := known(m.Detector); err != nil {

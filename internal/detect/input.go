@@ -22,6 +22,7 @@ type Input struct {
 	Tariffs     *tariff.Book   // nil knows none
 	Prior       float64        // base rate of abnormal use, 0 … 1 exclusive
 	Evaluators  []Evaluator
+	Shadow      []string // names of those that are heard and weigh nothing (see Shadow)
 
 	// PseudonymKey is the installation's secret behind the pseudonyms. Without
 	// one a key is derived from the data of the run, which no detector sees whole.

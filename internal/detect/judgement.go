@@ -13,6 +13,7 @@ type judgement struct {
 	description sdk.Description
 	stamp       Stamp
 	failure     error
+	shadow      bool
 
 	scores   map[string]float64            // by usage point
 	points   map[string][]Finding          // by usage point
@@ -64,7 +65,7 @@ func (j *judgement) take(r *seenReport) {
 		for i := range f.Suspects {
 			f.Suspects[i].Subject = j.builder.names.id(f.Suspects[i].Subject)
 		}
-		into[id] = append(into[id], Finding{Finding: f, Stamp: j.stamp, EstimatedShare: Unknown()})
+		into[id] = append(into[id], Finding{Finding: f, Stamp: j.stamp, EstimatedShare: Unknown(), Corroborates: j.description.Corroborates})
 	}
 }
 

@@ -85,6 +85,7 @@ func Merge(in Input, plan *Plan, parts []*Part) (*Result, error) {
 	}
 	r.Transformers = m.transformers(parts[:len(plan.Shares)])
 	r.UsagePoints = m.usagePoints(parts[:len(plan.Shares)], plan.Prior, hazards(r.Transformers))
+	r.Shadow = mergeShadows(r.DataVersion, parts)
 	return r, nil
 }
 

@@ -19,7 +19,7 @@ func (a *Assessment) value(in *Input) {
 	month := math.Max(0, float64(a.MeanKW)) * 24 * 30
 	var unbilled float64
 	for _, f := range a.Findings {
-		if pastTheMeter(f.Reason) {
+		if pastTheMeter(f.Reason) && !f.Corroborates {
 			unbilled = max(unbilled, f.ExcessKWhMonth)
 		}
 	}

@@ -16,12 +16,14 @@ type Part struct {
 	Detectors []partDetector `json:"detectors"`         // those that judge in this part, by name
 	Points    []partPoint    `json:"points"`
 	Areas     []partArea     `json:"areas"`
+	Shadow    []Shadow       `json:"shadow,omitempty"` // of detectors in shadow mode, by name
 }
 
 // partDetector is a detector and how it fared.
 type partDetector struct {
-	Stamp   Stamp  `json:"stamp"`
-	Failure string `json:"failure,omitempty"`
+	Stamp        Stamp  `json:"stamp"`
+	Failure      string `json:"failure,omitempty"`
+	Corroborates bool   `json:"corroborates,omitempty"` // it only supports what others find
 }
 
 // partPoint is what was said of one usage point.
@@ -60,7 +62,7 @@ type partMeasures struct {
 func (b *builder) part(ctx context.Context, index int, version string, judged []*judgement) (*Part, error) {
 	out := &Part{Index: index, Version: version, Detectors: []partDetector{}}
 	for _, j := range judged {
-		d := partDetector{Stamp: j.stamp}
+		d := partDetector{Stamp: j.stamp, Corroborates: j.description.Corroborates}
 		if j.failure != nil {
 			d.Failure = j.failure.Error()
 		}

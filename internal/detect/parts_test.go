@@ -75,6 +75,19 @@ func (d digester) Evaluate(_ context.Context, w *sdk.Window, out *sdk.Report) er
 	return nil
 }
 
+// declaring is a digester that declares what it needs.
+type declaring struct {
+	digester
+	attributes, onlyWith []string
+	events               bool
+}
+
+func (d declaring) Describe() sdk.Description {
+	out := d.digester.Describe()
+	out.Attributes, out.OnlyWith, out.Events = d.attributes, d.onlyWith, d.events
+	return out
+}
+
 // shown is a hash of what a window shows of a subject.
 func shown(w *sdk.Window, i int) [32]byte {
 	h := sha256.New()
@@ -89,6 +102,7 @@ func shown(w *sdk.Window, i int) [32]byte {
 	for _, f := range w.FeatureNames() {
 		fmt.Fprintln(h, f, w.Feature(f, i))
 	}
+	fmt.Fprintln(h, s.Events)
 	if w.Curves != nil {
 		fmt.Fprintln(h, w.Curves[i].Columns[meter.ActivePower], w.Curves[i].Good)
 	}
@@ -147,6 +161,10 @@ func movingDistrict(t *rapid.T) Input {
 			}
 			records.UsagePoints = append(records.UsagePoints, u)
 			fill(u.MeterID, 10*i+k)
+			for n := range rapid.IntRange(0, 2).Draw(t, "events") {
+				at := firstDay.Start(time.UTC).Add(time.Duration(rapid.IntRange(-10, 24*partDays+10).Draw(t, "hour")) * time.Hour)
+				records.MeterEvents = append(records.MeterEvents, grid.MeterEvent{MeterID: u.MeterID, Time: at, Code: string(sdk.EventCodes()[n])})
+			}
 		}
 	}
 	return Input{
@@ -156,6 +174,9 @@ func movingDistrict(t *rapid.T) Input {
 			Local(digester{"points", sdk.ScopeUsagePoint, nil}), Local(digester{"areas", sdk.ScopeTransformerArea, nil}), Local(digester{"fleet", sdk.ScopeFleet, nil}),
 			Local(digester{"mapping", sdk.ScopeTransformerArea, []string{sdk.AttrMappingDoubt}}), Local(digester{"habits", sdk.ScopeUsagePoint, []string{"own_doubt"}}),
 			Local(digester{"seasons", sdk.ScopeFleet, []string{"fleet_doubt"}}),
+			Local(declaring{digester{"logged", sdk.ScopeTransformerArea, nil}, []string{sdk.AttrTransformer}, nil, true}),
+			Local(declaring{digester{"declared", sdk.ScopeUsagePoint, []string{"use_doubt"}}, []string{}, []string{sdk.AttrDeclaredUse}, true}),
+			Local(declaring{digester{"doubted", sdk.ScopeFleet, nil}, nil, []string{"fleet_doubt"}, false}),
 		},
 	}
 }

@@ -26,6 +26,7 @@ type Plan struct {
 	Seed      []byte        `json:"seed"` // of the pseudonyms
 	Detectors []string      `json:"detectors"`
 	Providers []string      `json:"providers,omitempty"` // of the detectors, those that measure attributes for others
+	Shadow    []string      `json:"shadow,omitempty"`    // of the detectors, those in shadow mode
 	Fleet     bool          `json:"fleet,omitempty"`     // the last part is that of detectors which look at the whole fleet
 	Shares    []share       `json:"shares"`
 	Groups    []groupSpread `json:"groups"`
@@ -89,11 +90,11 @@ func NewPlan(ctx context.Context, in Input) (*Plan, error) {
 
 // newPlan plans parts of about size points and transformers each.
 func newPlan(ctx context.Context, in Input, size int) (*Plan, error) {
-	p := &Plan{First: in.First, Last: in.Last, Prior: in.Prior}
+	p := &Plan{First: in.First, Last: in.Last, Prior: in.Prior, Shadow: in.shadowNames()}
 	for _, e := range byName(in.Evaluators) {
 		d := e.Describe()
 		p.Detectors = append(p.Detectors, d.Name+" "+d.Version)
-		if len(d.Provides) > 0 {
+		if len(d.Provides) > 0 && !slices.Contains(p.Shadow, d.Name) {
 			p.Providers = append(p.Providers, d.Name)
 		}
 		p.Fleet = p.Fleet || d.Scope == sdk.ScopeFleet
@@ -268,10 +269,12 @@ func (r *records) digest(s *share) string {
 	for _, p := range slices.Concat(roster.points, roster.guests) {
 		h.point(p)
 		h.attributes(r.ofPoint(p))
+		h.events(eventsOf(r.network, p.tenures, r.days, r.loc))
 	}
 	for _, a := range roster.areas {
 		h.text("transformer", a.transformer.ID, a.transformer.MeterID)
 		h.attributes(r.ofTransformer(a.transformer))
+		h.events(eventsOf(r.network, ofTransformer(a.transformer, r.days), r.days, r.loc))
 	}
 	h.floats(r.temperature)
 	for _, holiday := range r.holiday {

@@ -26,6 +26,9 @@ type Finding struct {
 	// EstimatedShare is the share of estimated, edited or otherwise uncertain
 	// intervals among those with a value on the days of the evidence, 0 … 1.
 	EstimatedShare Measured `json:"estimated_share"`
+	// Corroborates says that its detector only supports what others find: the
+	// finding stands against nobody by itself.
+	Corroborates bool `json:"corroborates,omitempty"`
 }
 
 // LeastMeasured is the share of measured intervals below which a finding rests
@@ -101,9 +104,10 @@ type Result struct {
 	LastDay      curve.Date              `json:"last_day"`
 	Prior        float64                 `json:"prior"`
 	DataVersion  string                  `json:"data_version"`
-	UsagePoints  []Assessment            `json:"usage_points"` // every usage point, ranked ones first in rank order
-	Transformers []TransformerAssessment `json:"transformers"` // every transformer, by id
-	Failed       []DetectorFailure       `json:"failed"`       // detectors that did not finish
+	UsagePoints  []Assessment            `json:"usage_points"`     // every usage point, ranked ones first in rank order
+	Transformers []TransformerAssessment `json:"transformers"`     // every transformer, by id
+	Failed       []DetectorFailure       `json:"failed"`           // detectors that did not finish
+	Shadow       []Shadow                `json:"shadow,omitempty"` // detectors in shadow mode, by name
 }
 
 // DetectorFailure says why a detector's judgement is missing from a result.

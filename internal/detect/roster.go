@@ -37,6 +37,18 @@ func (p *point) own() []tenure {
 	return out
 }
 
+// meterExchanged returns the day from which the current customer has had the
+// last meter that came in another's place.
+func (p *point) meterExchanged() (day curve.Date, ok bool) {
+	own := p.own()
+	for i := 1; i < len(own); i++ {
+		if own[i].record.MeterID != own[i-1].record.MeterID {
+			day, ok = own[i].first, true
+		}
+	}
+	return day, ok
+}
+
 // behind returns the tenures behind one transformer.
 func (p *point) behind(transformerID string) []tenure {
 	var out []tenure

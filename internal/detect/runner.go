@@ -34,6 +34,7 @@ type seat struct {
 	session     Session
 	stamp       Stamp
 	failure     error // it is out for the rest of the run
+	shadow      bool  // it is heard, and weighs nothing
 	done        atomic.Int64
 }
 
@@ -53,6 +54,9 @@ func NewRunner(ctx context.Context, in Input, plan *Plan) (*Runner, error) {
 	for _, e := range byName(in.Evaluators) {
 		s := &seat{evaluator: e, description: e.Describe()}
 		s.stamp = Stamp{Detector: s.description.Name, Version: s.description.Version}
+		if s.shadow = slices.Contains(plan.Shadow, s.description.Name); s.shadow {
+			s.description.Provides = nil
+		}
 		if reason, ok := plan.Without[s.description.Name]; ok {
 			s.failure = errors.New(reason)
 		}
@@ -68,20 +72,27 @@ func NewRunner(ctx context.Context, in Input, plan *Plan) (*Runner, error) {
 
 // windows counts the windows of features that a detector gets in the run.
 func (p *Plan) windows(d *sdk.Description) int {
+	if d.Scope == sdk.ScopeFleet {
+		return min(len(p.Shares), 1)
+	}
 	n := 0
 	for i := range p.Shares {
-		switch s := &p.Shares[i]; d.Scope {
-		case sdk.ScopeTransformerArea:
-			n += len(s.Transformers)
-		case sdk.ScopeUsagePoint:
-			size := batchSize(d, windowDays(d, int(p.Last-p.First)+1))
-			n += (len(s.Points) + size - 1) / size
-		}
-	}
-	if d.Scope == sdk.ScopeFleet && len(p.Shares) > 0 {
-		n = 1
+		n += windowsOf(d, len(p.Shares[i].Transformers), len(p.Shares[i].Points), int(p.Last-p.First)+1)
 	}
 	return n
+}
+
+// windowsOf counts the windows of so many transformers and points in one part,
+// where every point bears what the detector asks for.
+func windowsOf(d *sdk.Description, transformers, points, days int) int {
+	switch d.Scope {
+	case sdk.ScopeTransformerArea:
+		return transformers
+	case sdk.ScopeFleet:
+		return min(points, 1)
+	}
+	size := batchSize(d, windowDays(d, days))
+	return (points + size - 1) / size
 }
 
 // load reads what the windows of a part show.
@@ -173,7 +184,11 @@ func (r *Runner) judge(ctx context.Context, part int, b *builder) (*Part, error)
 	}
 	judged = slices.DeleteFunc(append(judged, rest...), func(j *judgement) bool { return (j.description.Scope == sdk.ScopeFleet) != fleet })
 	slices.SortFunc(judged, func(x, y *judgement) int { return compareNames(x.description.Name, y.description.Name) })
+	judged, shadows := apart(judged)
 	out, err := b.part(ctx, part, version, judged)
+	if err == nil {
+		out.Shadow, err = b.shadows(ctx, shadows)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("part %d: %w", part, err)
 	}
@@ -203,7 +218,7 @@ func (r *Runner) phase(ctx context.Context, b *builder, seats []*seat, fleet boo
 func (r *Runner) sit(ctx context.Context, b *builder, s *seat, counted bool) (*judgement, error) {
 	for attempt := 0; ; attempt++ {
 		j := newJudgement(b, s.description)
-		j.stamp = s.stamp
+		j.stamp, j.shadow = s.stamp, s.shadow
 		if s.failure != nil {
 			j.failure = s.failure
 			return j, nil
@@ -322,12 +337,27 @@ func (r *Runner) windows(ctx context.Context, s *seat, j *judgement, counted boo
 	if err := group.Wait(); err != nil {
 		return errors.Join(err)
 	}
+	if left := r.left(j, batches); counted && left > 0 {
+		progress(int64(left))
+	}
 	for _, window := range reports {
 		for _, r := range window {
 			j.take(r)
 		}
 	}
 	return nil
+}
+
+// left is how many windows fewer than planned a part had, because of the
+// attributes that the detector asks for.
+func (*Runner) left(j *judgement, batches []batch) int {
+	sent := 0
+	for _, p := range batches {
+		if !p.halo {
+			sent++
+		}
+	}
+	return windowsOf(&j.description, len(j.builder.roster.areas), len(j.builder.roster.points), j.builder.frame.n()) - sent
 }
 
 // seenReport is a report with the batch of the window that it judges.
@@ -365,7 +395,7 @@ func (j *judgement) window(ctx context.Context, session Session, p batch) ([]*se
 func (p *Plan) provide(ctx context.Context, in Input) error {
 	if !slices.ContainsFunc(in.Evaluators, func(e Evaluator) bool {
 		d := e.Describe()
-		return d.Scope == sdk.ScopeFleet && len(d.Provides) > 0
+		return d.Scope == sdk.ScopeFleet && slices.Contains(p.Providers, d.Name)
 	}) {
 		return nil
 	}

@@ -20,6 +20,7 @@ type builder struct {
 	roster       *roster
 	frame        *frame
 	curves       *curveReader
+	network      *grid.Network
 	points       map[string]attributes
 	transformers map[string]attributes
 	temperature  []float32
@@ -36,7 +37,7 @@ func newBuilder(ctx context.Context, records *records, p *Plan, r *roster, colum
 	in := records.in
 	b := &builder{
 		days: records.days, prior: p.Prior, roster: r, temperature: records.temperature, holiday: records.holiday,
-		curves: &curveReader{store: in.Curves, loc: in.location()},
+		curves: &curveReader{store: in.Curves, loc: in.location()}, network: in.Network,
 		points: make(map[string]attributes), transformers: make(map[string]attributes),
 		names: newPseudonyms(p.Seed), pointName: make(map[string]string), areaName: make(map[string]string),
 	}
@@ -50,6 +51,7 @@ func newBuilder(ctx context.Context, records *records, p *Plan, r *roster, colum
 		if band, ok := peers.band(groupsOf(in.Network, point), b.frame.habitOf(point)); ok {
 			a.peers(band)
 		}
+		a.bills(in, b.frame, point)
 		b.points[point.id] = a
 		b.pointName[point.id] = b.names.of(sdk.UsagePoint, point.id)
 		if id := point.current.TransformerID; in.Network.Transformer(id) != nil && b.areaName[id] == "" {
@@ -104,12 +106,28 @@ func (b *builder) batches(d *sdk.Description) []batch {
 	if d.Scope == sdk.ScopeUsagePoint {
 		size = batchSize(d, b.length(d))
 	}
-	for points := range slices.Chunk(r.points, size) {
+	for points := range slices.Chunk(b.only(d, r.points), size) {
 		add(pointBatch(points, false))
 	}
 	if len(d.Provides) > 0 {
-		for points := range slices.Chunk(r.guests, size) {
+		for points := range slices.Chunk(b.only(d, r.guests), size) {
 			add(pointBatch(points, true))
+		}
+	}
+	return out
+}
+
+// only leaves the points that bear one of the attributes which the detector
+// asks for. What other detectors measure is known only when they have run: a
+// plan therefore counts windows as if every point bore one.
+func (b *builder) only(d *sdk.Description, points []*point) []*point {
+	if d.OnlyWith == nil {
+		return points
+	}
+	var out []*point
+	for _, p := range points {
+		if a := b.points[p.id]; a.bearsAny(d.OnlyWith) {
+			out = append(out, p)
 		}
 	}
 	return out
@@ -186,7 +204,10 @@ func (b *builder) window(d *sdk.Description, p batch) *sdk.Window {
 		w.Holiday = b.holiday[skip:]
 	}
 	for i, m := range p.members {
-		w.Subjects[i] = b.subject(m)
+		w.Subjects[i] = b.subject(d, m)
+		if d.Events {
+			w.Subjects[i].Events = b.events(m, days)
+		}
 	}
 	for _, feature := range wanted(d) {
 		column, at := nanRow(n*len(p.members)), columnOf(feature)
@@ -230,20 +251,21 @@ func (b *builder) blankEstimated(w *sdk.Window, p batch, days span) {
 	}
 }
 
-func (b *builder) subject(m member) sdk.Subject {
+// subject says of a member what the detector declared that it needs.
+func (b *builder) subject(d *sdk.Description, m member) sdk.Subject {
 	if m.transformer != nil {
-		a := b.transformers[m.transformer.ID]
+		a := b.transformers[m.transformer.ID].declared(d)
 		return sdk.Subject{
 			ID: b.areaName[m.transformer.ID], Kind: sdk.Transformer, HasMeter: b.frame.seen(m.transformer.MeterID),
 			Numbers: a.numbers, Texts: a.texts,
 		}
 	}
-	a := b.points[m.point.id]
-	texts := maps.Clone(a.texts)
-	if id, ok := texts[sdk.AttrTransformer]; ok {
-		texts[sdk.AttrTransformer] = b.areaName[id]
+	a := b.points[m.point.id].declared(d)
+	if id, ok := a.texts[sdk.AttrTransformer]; ok {
+		a.texts = maps.Clone(a.texts)
+		a.texts[sdk.AttrTransformer] = b.areaName[id]
 	}
-	return sdk.Subject{ID: b.pointName[m.point.id], Kind: sdk.UsagePoint, HasMeter: true, Numbers: a.numbers, Texts: texts}
+	return sdk.Subject{ID: b.pointName[m.point.id], Kind: sdk.UsagePoint, HasMeter: true, Numbers: a.numbers, Texts: a.texts}
 }
 
 // provide makes what one detector measured an attribute for those after it.

@@ -1,6 +1,11 @@
 package grid
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Network is one consistent snapshot of the records: what is connected where,
 // who holds which contract, and the reference data around them. Build it with
@@ -50,6 +55,10 @@ func NewNetwork(r Records) *Network {
 		byMeter:      make(map[string][]*UsagePoint, len(r.UsagePoints)),
 		behind:       make(map[string][]*UsagePoint, len(r.Transformers)),
 		areaMeter:    make(map[string]*PowerTransformer, len(r.Transformers)),
+	}
+	if !slices.IsSortedFunc(n.MeterEvents, byMeterAndTime) {
+		n.MeterEvents = slices.Clone(n.MeterEvents)
+		slices.SortStableFunc(n.MeterEvents, byMeterAndTime)
 	}
 	for i := range n.Transformers {
 		t := &n.Transformers[i]
@@ -104,6 +113,21 @@ func (n *Network) Assignments(usagePointID string) []*UsagePoint { return n.byID
 // time, in record order.
 func (n *Network) AssignmentsBehind(transformerID string) []*UsagePoint {
 	return n.behind[transformerID]
+}
+
+func byMeterAndTime(x, y MeterEvent) int {
+	return cmp.Or(strings.Compare(x.MeterID, y.MeterID), x.Time.Compare(y.Time))
+}
+
+// EventsOfMeter returns what the meter logged from a time (inclusive) to
+// another (exclusive), in order of time.
+func (n *Network) EventsOfMeter(meterID string, from, to time.Time) []MeterEvent {
+	first, _ := slices.BinarySearchFunc(n.MeterEvents, MeterEvent{MeterID: meterID, Time: from}, byMeterAndTime)
+	end, _ := slices.BinarySearchFunc(n.MeterEvents, MeterEvent{MeterID: meterID, Time: to}, byMeterAndTime)
+	if first >= end {
+		return nil
+	}
+	return n.MeterEvents[first:end]
 }
 
 // UsagePointsAt returns every usage point assignment that holds at t, in record order.

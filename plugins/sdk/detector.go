@@ -60,6 +60,12 @@ type Description struct {
 	OnlyWith []string
 	// Events asks for the meters' events (Subject.Events).
 	Events bool
+
+	// Corroborates marks a detector that can only support what others find,
+	// such as one that reads outside lists: what it scores and finds is shown,
+	// and adds to evidence that is there, but lifts nobody by itself. Scope
+	// ScopeTransformerArea cannot corroborate.
+	Corroborates bool
 }
 
 // Finding is one thing that a detector found. It names no action: what may

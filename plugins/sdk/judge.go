@@ -69,6 +69,9 @@ func (d *Description) Check() error {
 			errs = append(errs, fmt.Errorf("attribute %q; write lower-case letters, digits and \"_\"", clip(name)))
 		}
 	}
+	if d.Corroborates && d.Scope == ScopeTransformerArea {
+		errs = append(errs, errors.New("a detector that only corroborates judges customers; give it scope usage_point or fleet"))
+	}
 	if d.LookbackDays < 0 {
 		errs = append(errs, fmt.Errorf("lookback of %d days; give 0 for all there are or a positive number", d.LookbackDays))
 	}

@@ -14,6 +14,7 @@ func PackDescription(d *Description, configurable bool) *detectorv1.Description 
 		MinimumQuality: detectorv1.Quality(d.MinimumQuality) + 1, LookbackDays: int32(d.LookbackDays),
 		Provides: d.Provides, ConfigSchema: d.ConfigSchema, Configurable: configurable,
 		AllAttributes: d.Attributes == nil, Attributes: d.Attributes, OnlyWith: d.OnlyWith, Events: d.Events,
+		Corroborates: d.Corroborates,
 	}
 	for _, q := range d.Quantities {
 		out.Quantities = append(out.Quantities, string(q))
@@ -29,7 +30,7 @@ func UnpackDescription(p *detectorv1.Description) (Description, error) {
 	d := Description{
 		Name: p.GetName(), Version: p.GetVersion(), Summary: p.GetSummary(), Scope: Scope(p.GetScope()),
 		LookbackDays: int(p.GetLookbackDays()), Provides: p.GetProvides(), ConfigSchema: p.GetConfigSchema(),
-		OnlyWith: p.GetOnlyWith(), Events: p.GetEvents(),
+		OnlyWith: p.GetOnlyWith(), Events: p.GetEvents(), Corroborates: p.GetCorroborates(),
 	}
 	if !p.GetAllAttributes() {
 		d.Attributes = append([]string{}, p.GetAttributes()...)

@@ -182,6 +182,7 @@ type Description struct {
 	Attributes     []string               `protobuf:"bytes,14,rep,name=attributes,proto3" json:"attributes,omitempty"`                                                                   // attributes needed
 	OnlyWith       []string               `protobuf:"bytes,15,rep,name=only_with,json=onlyWith,proto3" json:"only_with,omitempty"`                                                       // only subjects that bear one of these attributes; empty: all
 	Events         bool                   `protobuf:"varint,16,opt,name=events,proto3" json:"events,omitempty"`                                                                          // the meters' events are needed
+	Corroborates   bool                   `protobuf:"varint,17,opt,name=corroborates,proto3" json:"corroborates,omitempty"`                                                              // supports what others find, lifts nobody by itself
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -324,6 +325,13 @@ func (x *Description) GetOnlyWith() []string {
 func (x *Description) GetEvents() bool {
 	if x != nil {
 		return x.Events
+	}
+	return false
+}
+
+func (x *Description) GetCorroborates() bool {
+	if x != nil {
+		return x.Corroborates
 	}
 	return false
 }
@@ -842,7 +850,7 @@ type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Day           int32                  `protobuf:"varint,1,opt,name=day,proto3" json:"day,omitempty"`       // days since 1970-01-01, local
 	Second        int32                  `protobuf:"varint,2,opt,name=second,proto3" json:"second,omitempty"` // of the local day
-	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`      // cover_open, power_failure …
+	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`      // cover_opened, power_failed …
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1769,7 +1777,7 @@ const file_detector_v1_detector_proto_rawDesc = "" +
 	"\x1adetector/v1/detector.proto\x12\x16gridwarden.detector.v1\"\x11\n" +
 	"\x0fDescribeRequest\"U\n" +
 	"\x10DescribeResponse\x12A\n" +
-	"\tdetectors\x18\x01 \x03(\v2#.gridwarden.detector.v1.DescriptionR\tdetectors\"\x9a\x04\n" +
+	"\tdetectors\x18\x01 \x03(\v2#.gridwarden.detector.v1.DescriptionR\tdetectors\"\xbe\x04\n" +
 	"\vDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x18\n" +
@@ -1791,7 +1799,8 @@ const file_detector_v1_detector_proto_rawDesc = "" +
 	"attributes\x18\x0e \x03(\tR\n" +
 	"attributes\x12\x1b\n" +
 	"\tonly_with\x18\x0f \x03(\tR\bonlyWith\x12\x16\n" +
-	"\x06events\x18\x10 \x01(\bR\x06events\"F\n" +
+	"\x06events\x18\x10 \x01(\bR\x06events\x12\"\n" +
+	"\fcorroborates\x18\x11 \x01(\bR\fcorroborates\"F\n" +
 	"\x10ConfigureRequest\x12\x1a\n" +
 	"\bdetector\x18\x01 \x01(\tR\bdetector\x12\x16\n" +
 	"\x06config\x18\x02 \x01(\fR\x06config\"O\n" +
