@@ -27,7 +27,7 @@ func newImport() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newImportReadings(), newImportRegistry(), newImportWatchlist())
+	cmd.AddCommand(newImportReadings(), newImportRegistry(), newImportWatchlist(), newImportInspections())
 	return cmd
 }
 

@@ -92,7 +92,7 @@ opens cases that people decide.`,
 	root.AddCommand(
 		newDemo(), newRun(), newCheck(), newScan(), newProbe(), newDevices(),
 		newPlugins(), newStream(), newCluster(), newCases(), newUsers(), newRegistry(), newOPCUA(), newHistorian(), newVersion(),
-		newImport(), newReadings(), newBackup(), newRestore(),
+		newImport(), newReadings(), newRisk(), newBackup(), newRestore(),
 	)
 	argumentsAreInput(root)
 	return root

@@ -89,7 +89,14 @@ type Detection struct {
 
 // Risk holds the base rate.
 type Risk struct {
-	Prior float64 `yaml:"prior"` // probability of abnormal use before any data
+	Prior       float64     `yaml:"prior"`       // probability of abnormal use before any data
+	Calibration Calibration `yaml:"calibration"` // as `gridwarden risk report` proposes it
+}
+
+// Calibration bends risks to what inspections have shown; see risk.Calibration.
+type Calibration struct {
+	Intercept float64 `yaml:"intercept"` // log-odds
+	Slope     float64 `yaml:"slope"`     // 0 stands for 1
 }
 
 // Cases says when a case opens and under which policy pack.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gridwarden/gridwarden/internal/risk"
 	"github.com/gridwarden/gridwarden/internal/strictyaml"
 )
 
@@ -119,6 +120,9 @@ func (c *Config) check(doc *strictyaml.Document) {
 	}
 	if !(c.Risk.Prior > 0 && c.Risk.Prior < 0.5) {
 		doc.Add("$.risk.prior", "%v; give a probability above 0 and below 0.5, such as 0.01", c.Risk.Prior)
+	}
+	if k := risk.Calibration(c.Risk.Calibration); !k.Valid() {
+		doc.Add("$.risk.calibration", "intercept %v and slope %v; the slope lies between %v and %v, the intercept within %v of 0: take what `gridwarden risk report` proposes", k.Intercept, k.Slope, risk.MinSlope, risk.MaxSlope, risk.MaxIntercept)
 	}
 	if !(c.Cases.Threshold > 0 && c.Cases.Threshold <= 1) {
 		doc.Add("$.cases.threshold", "%v; give a probability above 0, at most 1", c.Cases.Threshold)

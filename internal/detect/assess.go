@@ -21,7 +21,7 @@ func scoresOf(p *Part, point *partPoint) []risk.Score {
 func (a *Assessment) weigh(in *Input, prior float64, scores []risk.Score, hazards map[string]float64) {
 	slices.SortStableFunc(scores, func(x, y risk.Score) int { return cmp.Compare(x.Source, y.Source) })
 	var contributions []risk.Contribution
-	a.Risk, contributions = risk.Merge(prior, scores)
+	a.Risk, contributions = in.risk(prior, scores)
 	a.MeasuredRisk = a.Risk
 	a.Contributions = make([]Contribution, 0, len(contributions))
 	for _, c := range contributions {
@@ -31,7 +31,7 @@ func (a *Assessment) weigh(in *Input, prior float64, scores []risk.Score, hazard
 		return
 	}
 	if measured, changed := withoutEstimates(scores, a.Findings); changed {
-		a.MeasuredRisk, _ = risk.Merge(prior, measured)
+		a.MeasuredRisk, _ = in.risk(prior, measured)
 	}
 	a.summarise()
 	a.value(in)
@@ -39,6 +39,12 @@ func (a *Assessment) weigh(in *Input, prior float64, scores []risk.Score, hazard
 		Risk: a.Risk, ExcessKWhMonth: a.ExcessKWhMonth, Recoverable: a.Recoverable,
 		TypicalPrice: typicalPrice(in, a.CustomerID), Hazard: hazards[a.TransformerID], GoodShare: float64(a.GoodShare),
 	})
+}
+
+// risk merges scores and bends the result to what inspections have shown.
+func (in *Input) risk(prior float64, scores []risk.Score) (float64, []risk.Contribution) {
+	merged, contributions := risk.Merge(prior, scores)
+	return in.Calibration.Calibrate(prior, merged, contributions)
 }
 
 // withoutEstimates takes out of the scores what rests on estimates: a

@@ -8,6 +8,7 @@ import (
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/grid"
 	"github.com/gridwarden/gridwarden/internal/registry"
+	"github.com/gridwarden/gridwarden/internal/risk"
 	"github.com/gridwarden/gridwarden/internal/tariff"
 )
 
@@ -18,9 +19,10 @@ type Input struct {
 	Curves      curve.Store
 	First, Last curve.Date // both inclusive
 	Location    *time.Location
-	Uses        *registry.Uses // what declared uses usually look like; nil knows none
-	Tariffs     *tariff.Book   // nil knows none
-	Prior       float64        // base rate of abnormal use, 0 … 1 exclusive
+	Uses        *registry.Uses   // what declared uses usually look like; nil knows none
+	Tariffs     *tariff.Book     // nil knows none
+	Prior       float64          // base rate of abnormal use, 0 … 1 exclusive
+	Calibration risk.Calibration // what inspections have shown; the zero value changes nothing
 	Evaluators  []Evaluator
 	Shadow      []string // names of those that are heard and weigh nothing (see Shadow)
 
@@ -58,6 +60,9 @@ func (in *Input) check() error {
 		return fmt.Errorf("detection over %d days; ten years are the most", in.Last-in.First+1)
 	case !(in.Prior > 0 && in.Prior < 1):
 		return fmt.Errorf("prior %v; give the base rate of abnormal use between 0 and 1, such as 0.01", in.Prior)
+	}
+	if c := in.Calibration; !c.Valid() {
+		return fmt.Errorf("calibration with intercept %v and slope %v; the slope lies between %v and %v, the intercept within %v of 0", c.Intercept, c.Slope, risk.MinSlope, risk.MaxSlope, risk.MaxIntercept)
 	}
 	names := make(map[string]bool)
 	for _, e := range in.Evaluators {

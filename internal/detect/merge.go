@@ -72,7 +72,7 @@ func Merge(in Input, plan *Plan, parts []*Part) (*Result, error) {
 	}
 	failed := failures(plan, parts)
 	r := &Result{
-		At: in.now(), FirstDay: plan.First, LastDay: plan.Last, Prior: plan.Prior,
+		At: in.now(), FirstDay: plan.First, LastDay: plan.Last, Prior: plan.Prior, Calibration: in.Calibration,
 		DataVersion: dataVersion(plan, parts), Failed: []DetectorFailure{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(failed)) {

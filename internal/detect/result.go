@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
+	"github.com/gridwarden/gridwarden/internal/risk"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
 
@@ -103,6 +104,7 @@ type Result struct {
 	FirstDay     curve.Date              `json:"first_day"`
 	LastDay      curve.Date              `json:"last_day"`
 	Prior        float64                 `json:"prior"`
+	Calibration  risk.Calibration        `json:"calibration"` // that bent the merged risks
 	DataVersion  string                  `json:"data_version"`
 	UsagePoints  []Assessment            `json:"usage_points"`     // every usage point, ranked ones first in rank order
 	Transformers []TransformerAssessment `json:"transformers"`     // every transformer, by id

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/detect"
+	"github.com/gridwarden/gridwarden/internal/risk"
 )
 
 // leaderLook is how often a host looks whether it leads.
@@ -138,7 +139,7 @@ func (h *Host) workForAll(ctx context.Context) error {
 func (h *Host) detectInput() detect.Input {
 	return detect.Input{
 		Network: h.Network(), Curves: h.db.Curves(), Location: h.cfg.Location(),
-		Uses: h.reference.Uses, Tariffs: h.reference.Tariffs, Prior: h.cfg.Risk.Prior,
+		Uses: h.reference.Uses, Tariffs: h.reference.Tariffs, Prior: h.cfg.Risk.Prior, Calibration: risk.Calibration(h.cfg.Risk.Calibration),
 		Evaluators: h.plugins.Evaluators(), PseudonymKey: h.secret, Now: h.opts.Now,
 	}
 }

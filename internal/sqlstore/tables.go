@@ -50,6 +50,7 @@ func dumped() []table {
 		{"cases", []column{{"serial", integer}, {"id", text}, {"subject_kind", text}, {"subject_id", text},
 			{"state", text}, {"version", integer}, {"head", blob}}, "serial", "serial"},
 		{"case_events", []column{{"case_id", text}, {"seq", integer}, {"at", integer}, {"type", text}, {"event", blob}}, "case_id, seq", ""},
+		{"inspections", []column{{"usage_point_id", text}, {"day", integer}, {"stored", integer}, {"inspection", blob}}, "day, usage_point_id", ""},
 		{"users", []column{{"login", text}, {"display_name", text}, {"roles", text}, {"hash", text},
 			{"created", integer}, {"disabled", integer}}, "login", ""},
 	}
