@@ -24,6 +24,15 @@ type LaunchConfig struct {
 	Configs map[string][]byte
 	// ThirdParty detectors run in a process each.
 	ThirdParty []ThirdParty
+	// Keep stores the program of the built-in detectors, so that its findings
+	// can be judged again later; nil keeps nothing.
+	Keep func(ctx context.Context, path string) error
+	// CheckConfig checks a configuration (JSON, nil for none) against what the
+	// detector says of itself before the detector is given it; nil checks nothing.
+	CheckConfig func(d *sdk.Description, config []byte) sdk.FieldErrors
+	// Where says where a field of a detector's configuration stands in a file,
+	// for errors: FILE:LINE:COL; nil or "" where nobody knows.
+	Where func(detector, field string) string
 
 	Timeout         time.Duration // of one detector in one run; 0 is ten minutes
 	StartTimeout    time.Duration // for a process to come up; 0 is 30 seconds
@@ -40,14 +49,33 @@ type Command struct {
 	Path string
 	Args []string
 	Env  []string
+	Dir  string // working folder; the host's where empty
+	Name string // what the program is told that it is called; Path where empty
+
+	// Check says before each start whether everything that the program runs
+	// is still what was admitted; nil knows of nothing beside the program.
+	Check func() error
+	// Sum identifies all that runs, for the stamps of findings; the checksum
+	// of the program where empty.
+	Sum string
 }
 
 // ThirdParty is a detector from outside, pinned to the program's checksum.
 type ThirdParty struct {
-	Name   string // of the detector, which the program must serve
-	Path   string
-	SHA256 string // of the program, hexadecimal
-	Config []byte // JSON, nil for none
+	Name    string // of the detector, which the program must serve
+	Version string // that it must say it has; any where empty
+	Path    string // of the program, or of the folder that it comes from
+	SHA256  string // of the program, hexadecimal
+	Config  []byte // JSON, nil for none
+
+	// Run is the program that is started, where that is not the one at Path.
+	Run Command
+	// Refused says why it must not start; it is listed so. A stray one was
+	// never admitted: it is listed, and no run misses it. Found says that it
+	// lies in the plugins' folder; where its name is taken, it is stray too.
+	Refused error
+	Found   bool
+	Stray   bool
 }
 
 // Plugins are the detectors that run out of process. Its methods are safe for
@@ -127,6 +155,13 @@ func (p *Plugins) launch(ctx context.Context) error {
 		}
 	}
 	for _, t := range p.config.ThirdParty {
+		if t.Found && names[t.Name] {
+			t.Refused, t.Stray = fmt.Errorf("another detector is called %q; rename one of them", t.Name), true
+		}
+		if t.Stray {
+			p.list = append(p.list, p.admit(ctx, t))
+			continue
+		}
 		if names[t.Name] || !sdk.ValidCode(t.Name) {
 			return fmt.Errorf("plugin %q: the name is taken or not lower-case letters, digits and \"_\"; give each plugin its own", t.Name)
 		}
@@ -138,19 +173,30 @@ func (p *Plugins) launch(ctx context.Context) error {
 
 // admit starts a third-party plugin; where that fails it is refused.
 func (p *Plugins) admit(ctx context.Context, t ThirdParty) *remote {
-	command := Command{Path: t.Path}
-	r := &remote{plugins: p, program: newProgram(p.config, command, t.SHA256), command: command, config: t.Config, description: sdk.Description{Name: t.Name}}
-	descriptions, err := []sdk.Description(nil), error(nil)
-	if t.SHA256 == "" {
+	command := t.Run
+	if command.Path == "" {
+		command.Path = t.Path
+	}
+	r := &remote{
+		plugins: p, program: newProgram(p.config, command, t.SHA256), command: command, config: t.Config, from: t.Path, stray: t.Stray,
+		description: sdk.Description{Name: t.Name, Version: t.Version},
+	}
+	descriptions, err := []sdk.Description(nil), t.Refused
+	switch {
+	case err != nil:
+	case t.SHA256 == "":
 		err = fmt.Errorf("%w: none is pinned; pin the one that sha256sum %s prints", ErrChecksum, t.Path)
-	} else {
+	default:
 		descriptions, err = r.program.describe(ctx)
 	}
 	if err == nil {
 		at := slices.IndexFunc(descriptions, func(d sdk.Description) bool { return d.Name == t.Name })
-		if at < 0 {
+		switch {
+		case at < 0:
 			err = fmt.Errorf("the program serves no detector %q; correct the name or the path", t.Name)
-		} else {
+		case t.Version != "" && descriptions[at].Version != t.Version:
+			err = fmt.Errorf("the program says that its version is %q, its manifest says %q; have its author put that right", descriptions[at].Version, t.Version)
+		default:
 			r.description = descriptions[at]
 			err = r.prepare(ctx)
 		}
@@ -165,11 +211,24 @@ func (p *Plugins) admit(ctx context.Context, t ThirdParty) *remote {
 // Evaluators returns the detectors for Input.Evaluators, by name. Refused and
 // quarantined ones are among them: a run lists them as failed, with the reason.
 func (p *Plugins) Evaluators() []Evaluator {
-	out := make([]Evaluator, len(p.list))
-	for i, r := range p.list {
-		out[i] = r
+	out := make([]Evaluator, 0, len(p.list))
+	for _, r := range p.list {
+		if !r.stray {
+			out = append(out, r)
+		}
 	}
 	return out
+}
+
+// Describe returns what the detector of that name says of itself; false where
+// there is none or it has not said so.
+func (p *Plugins) Describe(name string) (sdk.Description, bool) {
+	for _, r := range p.list {
+		if d := r.description; d.Name == name && d.Scope != "" {
+			return d, true
+		}
+	}
+	return sdk.Description{}, false
 }
 
 // Status tells how each plugin is, by name.

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,9 +32,10 @@ const stopGrace = 3 * time.Second
 // process is one running plugin process.
 type process struct {
 	client  *plugin.Client
+	launch  LaunchConfig
 	cmd     *exec.Cmd
 	service detectorv1.DetectorServiceClient
-	sum     string // checksum of the executable
+	sum     string // of all that runs: of the executable, where it is all
 	sockets string // folder of its socket
 	pid     int
 	words   *lastWords
@@ -63,7 +65,18 @@ func startProcess(ctx context.Context, launch LaunchConfig, command Command, pin
 			return nil, err
 		}
 	}
+	if command.Check != nil {
+		if err := command.Check(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrChecksum, err)
+		}
+	}
+	if pinned == "" && launch.Keep != nil {
+		if err := launch.Keep(ctx, command.Path); err != nil {
+			launch.Logger.Warn("the program is not kept, so that replay can only name it", "path", command.Path, "sha256", sum, "error", err)
+		}
+	}
 	cmd := exec.Command(command.Path, command.Args...)
+	cmd.Args[0], cmd.Dir = cmp.Or(command.Name, command.Path), command.Dir
 	sockets, err := os.MkdirTemp("", "gridwarden-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for its socket: %w", err)
@@ -77,7 +90,7 @@ func startProcess(ctx context.Context, launch LaunchConfig, command Command, pin
 		Logger: pluginLogger(launch.Logger), SecureConfig: pin,
 		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReplyBytes))},
 	}
-	c := &process{cmd: cmd, sum: sum, sockets: sockets, words: &lastWords{}, gone: make(chan struct{}), configured: make(map[string]bool)}
+	c := &process{launch: launch, cmd: cmd, sum: cmp.Or(command.Sum, sum), sockets: sockets, words: &lastWords{}, gone: make(chan struct{}), configured: make(map[string]bool)}
 	config.Stderr = c.words
 	c.client = plugin.NewClient(config)
 	if err := c.start(); err != nil {

@@ -139,8 +139,24 @@ func (c *process) configure(ctx context.Context, name string, config []byte) err
 		fields = append(fields, sdk.FieldError{Field: f.GetField(), Message: f.GetMessage()})
 	}
 	if fields != nil {
-		return fmt.Errorf("its configuration is refused: %w", fields)
+		return c.launch.misconfigured(name, fields)
 	}
 	c.configured[name] = true
 	return nil
+}
+
+// misconfigured words errors in fields of a detector's configuration, each
+// with its place in a file, where that is known.
+func (c LaunchConfig) misconfigured(name string, fields sdk.FieldErrors) error {
+	if c.Where != nil {
+		placed := make(sdk.FieldErrors, len(fields))
+		for i, f := range fields {
+			placed[i] = f
+			if at := c.Where(name, f.Field); at != "" {
+				placed[i].Field = strings.TrimSuffix(at+": "+f.Field, ": ")
+			}
+		}
+		fields = placed
+	}
+	return fmt.Errorf("its configuration is refused: %w", fields)
 }

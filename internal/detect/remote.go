@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,10 @@ type remote struct {
 	plugins     *Plugins
 	program     *program
 	command     Command
+	from        string // where a third-party plugin comes from
 	description sdk.Description
 	builtIn     bool
+	stray       bool // was never admitted
 	config      []byte
 
 	mu        sync.Mutex
@@ -60,6 +63,11 @@ func (r *remote) prepare(ctx context.Context) error {
 	r.mu.Lock()
 	r.sum, r.state = c.sum, PluginReady
 	r.mu.Unlock()
+	if check := r.plugins.config.CheckConfig; check != nil {
+		if wrong := check(&r.description, r.config); wrong != nil {
+			return r.plugins.config.misconfigured(r.description.Name, wrong)
+		}
+	}
 	return c.configure(ctx, r.description.Name, r.config)
 }
 
@@ -236,7 +244,7 @@ func (r *remote) status() PluginStatus {
 	defer r.mu.Unlock()
 	d := &r.description
 	s := PluginStatus{
-		Name: d.Name, Version: d.Version, Summary: d.Summary, Scope: d.Scope, BuiltIn: r.builtIn, Path: r.command.Path, SHA256: r.sum,
+		Name: d.Name, Version: d.Version, Summary: d.Summary, Scope: d.Scope, BuiltIn: r.builtIn, Path: cmp.Or(r.from, r.command.Path), SHA256: r.sum,
 		Runs: r.runs, State: r.state, Failures: r.failures, LastRun: r.lastRun, LastDuration: r.took,
 	}
 	program := r.program
