@@ -8,10 +8,12 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/energybalance"
 	"github.com/gridwarden/gridwarden/plugins/hiddenmining"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
+	"github.com/gridwarden/gridwarden/plugins/tariffmisuse"
+	"github.com/gridwarden/gridwarden/plugins/topology"
 	"github.com/gridwarden/gridwarden/plugins/undersized"
 )
 
 // Detectors returns a new instance of each built-in detector, by name.
 func Detectors() []sdk.Detector {
-	return []sdk.Detector{declareduse.New(), energybalance.New(), hiddenmining.New(), undersized.New()}
+	return []sdk.Detector{declareduse.New(), energybalance.New(), hiddenmining.New(), topology.New(), tariffmisuse.New(), undersized.New()}
 }

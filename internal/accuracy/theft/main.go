@@ -142,18 +142,14 @@ func unexplained(t *detect.TransformerAssessment) float64 {
 	return max(float64(t.UnexplainedKWhMonth), 0)
 }
 
-// named reports whether a topology finding speaks of the usage point, and
-// which of its measures.
-func named(x *detect.TransformerAssessment, reasons ...string) (ids []string) {
-	for _, f := range x.Findings {
-		if f.Stamp.Detector != "topology" || !slices.Contains(reasons, f.Reason) {
-			continue
-		}
-		for _, s := range f.Suspects {
-			ids = append(ids, s.Subject)
+// claims reports whether topology says of a usage point that the records are wrong.
+func claims(u *detect.Assessment, reason string) bool {
+	for _, f := range u.Findings {
+		if f.Stamp.Detector == "topology" && f.Reason == reason {
+			return true
 		}
 	}
-	return ids
+	return false
 }
 
 func sizeClass(truth *accuracy.AreaTruth) string {

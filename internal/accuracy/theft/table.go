@@ -110,14 +110,15 @@ func (t *table) mapping(o *accuracy.AreaOptions, a *accuracy.Areas, r *detect.Re
 	m := t.mapped[o.Voltage]
 	m.elsewhere += len(a.Elsewhere)
 	m.phases += len(a.Rephased)
-	for i := range r.Transformers {
-		for _, id := range named(&r.Transformers[i], "member_not_here") {
+	for i := range r.UsagePoints {
+		u := &r.UsagePoints[i]
+		if claims(u, "member_not_here") {
 			m.claimed++
-			m.rightly += one(a.Elsewhere[id] != "")
+			m.rightly += one(a.Elsewhere[u.UsagePointID] != "")
 		}
-		for _, id := range named(&r.Transformers[i], "phase_differs") {
+		if claims(u, "phase_differs") {
 			m.phaseClaims++
-			m.phaseTrue += one(a.Rephased[id])
+			m.phaseTrue += one(a.Rephased[u.UsagePointID])
 		}
 	}
 }
