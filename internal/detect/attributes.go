@@ -64,8 +64,7 @@ func (r *records) ofPoint(p *point) attributes {
 	if c := network.Customer(p.current.CustomerID); c != nil {
 		a.customer(r.in, c)
 		if l, ok := r.listed[c.ID]; ok {
-			a.numbers[sdk.AttrListedIP] = 1
-			a.positive(sdk.AttrListedHashrate, l.hashrateHS)
+			a.listed(l)
 		}
 	}
 	return a

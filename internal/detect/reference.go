@@ -45,50 +45,6 @@ func holidays(calendar []grid.CalendarDay, days span) []bool {
 	return out
 }
 
-// listing is what the watchlist says of a customer through his addresses.
-type listing struct {
-	entries    int
-	hashrateHS float64
-}
-
-// listings joins the watchlist with the assignment of addresses: an entry
-// counts for the customer who held the address while it was seen, unless the
-// entry had expired by the end of the run.
-func listings(network *grid.Network, asOf time.Time) map[string]listing {
-	byIP := make(map[string][]grid.IPAssignment)
-	for _, a := range network.IPAssignments {
-		byIP[a.IP] = append(byIP[a.IP], a)
-	}
-	out := make(map[string]listing)
-	for _, e := range network.Watchlist {
-		if !e.Expires.IsZero() && !asOf.Before(e.Expires) || e.FirstSeen.After(asOf) {
-			continue
-		}
-		counted := make(map[string]bool) // a customer may have held the address twice meanwhile
-		for _, a := range byIP[e.IP] {
-			if counted[a.CustomerID] || !overlaps(e, a) {
-				continue
-			}
-			counted[a.CustomerID] = true
-			l := out[a.CustomerID]
-			l.entries++
-			l.hashrateHS += e.HashrateHS
-			out[a.CustomerID] = l
-		}
-	}
-	return out
-}
-
-// overlaps reports whether the address was seen while it was assigned. An
-// entry's last_seen belongs to it; an assignment's end does not.
-func overlaps(e grid.WatchlistEntry, a grid.IPAssignment) bool {
-	seenTo := e.LastSeen
-	if seenTo.IsZero() {
-		seenTo = e.FirstSeen
-	}
-	return (a.To.IsZero() || e.FirstSeen.Before(a.To)) && (a.From.IsZero() || !seenTo.Before(a.From))
-}
-
 // unmetered is the known load behind a transformer that has no meter, kW.
 type unmetered struct{ always, duskToDawn float64 }
 

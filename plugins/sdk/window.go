@@ -190,6 +190,7 @@ const (
 	AttrMeterExchangeDay = "meter_exchange_day"     // days since 1970-01-01 to the last exchange of the meter in the run's days; absent without one
 
 	AttrListedEntries   = "listed_entries"          // number of those entries
+	AttrListedShared    = "listed_shared"           // of those entries, the ones on an address that several customers held while it was seen
 	AttrListedAlgorithm = "listed_algorithm"        // text: code of package mining, "mixed", "" unknown
 	AttrListedLowKW     = "listed_expected_low_kw"  // power that the listed hash rate needs, the most efficient machines …
 	AttrListedHighKW    = "listed_expected_high_kw" // … and the least efficient in use
