@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk"
@@ -108,6 +109,8 @@ type Scene struct {
 	// NoReference leaves out weather and calendar and keeps the attributes.
 	NoReference bool
 	Clock       bool // one day of 23 and one of 25 hours
+	// IntervalSeconds of the curves; 0 is 900. Features do not depend on it.
+	IntervalSeconds int
 }
 
 // Window builds the window that a host would send to a detector with this
@@ -131,7 +134,7 @@ func (s Scene) Window(d sdk.Description, curves bool) *sdk.Window {
 		columns[f] = make([]float32, len(s.Members)*s.Days)
 	}
 	for i, m := range s.Members {
-		w.Subjects[i] = s.subject(m)
+		w.Subjects[i] = s.subject(d, m)
 		for day := range s.Days {
 			features := Features(s.quarters(m.Load, day))
 			for f, column := range columns {
@@ -154,11 +157,31 @@ func (s Scene) Window(d sdk.Description, curves bool) *sdk.Window {
 	return w
 }
 
-func (s Scene) subject(m Member) sdk.Subject {
-	if s.Bare {
-		m.Subject.Numbers, m.Subject.Texts = nil, nil
+// subject is a copy of the member's subject with what the detector declared.
+func (s Scene) subject(d sdk.Description, m Member) sdk.Subject {
+	out := m.Subject
+	out.Numbers, out.Texts, out.Events = nil, nil, nil
+	if !s.Bare {
+		out.Numbers, out.Texts = declared(d, m.Subject.Numbers), declared(d, m.Subject.Texts)
 	}
-	return m.Subject
+	if d.Events {
+		out.Events = slices.Clone(m.Subject.Events)
+	}
+	return out
+}
+
+// declared copies the attributes that the detector asked for.
+func declared[V any](d sdk.Description, attributes map[string]V) map[string]V {
+	if attributes == nil {
+		return nil
+	}
+	out := make(map[string]V, len(attributes))
+	for name, v := range attributes {
+		if d.Attributes == nil || slices.Contains(d.Attributes, name) {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // length returns the number of quarters of a day.
@@ -181,10 +204,16 @@ func (s Scene) quarters(load Load, day int) []float64 {
 }
 
 func (s Scene) curve(d sdk.Description, load Load) sdk.Curve {
-	c := sdk.Curve{IntervalSeconds: 900, Start: time.Unix(20_000*86400, 0).UTC(), DayStart: []int32{0}, Columns: make(map[meter.Quantity][]float32)}
+	seconds := s.IntervalSeconds
+	if seconds == 0 {
+		seconds = 900
+	}
+	c := sdk.Curve{IntervalSeconds: seconds, Start: time.Unix(20_000*86400, 0).UTC(), DayStart: []int32{0}, Columns: make(map[meter.Quantity][]float32)}
 	var power []float32
 	for day := range s.Days {
-		for _, kw := range s.quarters(load, day) {
+		quarters := s.quarters(load, day)
+		for at := 0; at < 900*len(quarters); at += seconds {
+			kw := intervalMean(quarters, at, seconds)
 			power = append(power, float32(kw))
 			c.Good = append(c.Good, !math.IsNaN(kw))
 		}
@@ -196,6 +225,17 @@ func (s Scene) curve(d sdk.Description, load Load) sdk.Curve {
 		}
 	}
 	return c
+}
+
+// intervalMean returns the mean power from a second of the day on, of quarter-hourly
+// values; NaN where a quarter of it is missing.
+func intervalMean(quarters []float64, from, seconds int) float64 {
+	first, last := from/900, (from+seconds-1)/900
+	var sum float64
+	for _, kw := range quarters[first : last+1] {
+		sum += kw
+	}
+	return sum / float64(last-first+1)
 }
 
 func wanted(d sdk.Description) []sdk.Feature {

@@ -8,6 +8,7 @@ from gridwarden.window import known
 
 NIGHTS = 7  # fewer nights with readings say nothing
 NIGHT_HOURS = 5  # 0 to 5 h
+MAX_KW = 1e4  # more than a low-voltage supply can carry: a reading beyond it is wrong
 
 SCHEMA = b"""{
   "type": "object",
@@ -52,10 +53,12 @@ class NightLoad:
                 return
             usual = subject.numbers.get("peer_p90_night_kw", math.nan)
             nights = known(window.feature("night_kw", i) or [])
-            if len(nights) < min(NIGHTS, window.days) or not 0 < usual < math.inf:
+            if len(nights) < NIGHTS or not 0 < usual < math.inf:
                 continue  # no data or no peers: this point is not judged
             night = statistics.median(nights)
-            if not math.isfinite(night) or night < self.times * usual:
+            if night > MAX_KW:
+                continue
+            if night < self.times * usual:
                 report.score(subject.id, window.prior / 2)
             elif window.curves is None:
                 report.request_curves(subject.id)

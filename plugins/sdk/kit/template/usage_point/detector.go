@@ -21,6 +21,9 @@ const (
 // minNights is how many nights with readings it takes to say anything.
 const minNights = 7
 
+// maxKW is more than a low-voltage supply can carry: a reading beyond it is wrong.
+const maxKW = 1e4
+
 // nightHours is the length of the night that sdk.NightKW is the mean of.
 const nightHours = 5
 
@@ -82,10 +85,10 @@ func (d *Detector) Evaluate(ctx context.Context, w *sdk.Window, out *sdk.Report)
 		s := &w.Subjects[i]
 		nights := robust.Finite(w.Feature(sdk.NightKW, i))
 		usual := s.Number(sdk.AttrPeerNightKW)
-		if len(nights) < minNights || !(usual > 0) {
-			continue // no data or no peers: a point that was not judged has no score
+		night := robust.Median(nights) // NaN without any
+		if len(nights) < minNights || !(usual > 0) || !(night <= maxKW) {
+			continue // no data, wrong data or no peers: a point that was not judged has no score
 		}
-		night := robust.Median(nights)
 		if night < d.times*usual {
 			out.Score(s.ID, w.Prior/2)
 			continue
