@@ -11,9 +11,10 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/tariffmisuse"
 	"github.com/gridwarden/gridwarden/plugins/topology"
 	"github.com/gridwarden/gridwarden/plugins/undersized"
+	"github.com/gridwarden/gridwarden/plugins/watchlist"
 )
 
 // Detectors returns a new instance of each built-in detector, by name.
 func Detectors() []sdk.Detector {
-	return []sdk.Detector{declareduse.New(), energybalance.New(), hiddenmining.New(), topology.New(), tariffmisuse.New(), undersized.New()}
+	return []sdk.Detector{declareduse.New(), energybalance.New(), hiddenmining.New(), topology.New(), tariffmisuse.New(), undersized.New(), watchlist.New()}
 }
