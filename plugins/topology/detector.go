@@ -60,7 +60,7 @@ func (*Detector) Evaluate(ctx context.Context, w *sdk.Window, out *sdk.Report) e
 	opinions := make([]opinion, len(w.Subjects))
 	matchLoads(ctx, w, opinions)
 	if err := ctx.Err(); err != nil {
-		return err //nolint:wrapcheck // the context's own error
+		return err
 	}
 	compareVoltages(w, opinions)
 	report(w, opinions, out)

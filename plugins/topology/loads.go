@@ -53,6 +53,8 @@ func matchLoads(ctx context.Context, w *sdk.Window, opinions []opinion) {
 	terms := append(balance.Technical(a, &w.Subjects[0]), balance.MemberTerms(a)...)
 	first := len(terms) - len(a.Members)
 	terms = append(terms, balance.Rhythm(a, 0, rhythmShare*a.MeanInput()+0.1)...)
+	terms = append(terms, levels(a, rhythmShare*a.MeanInput())...)
+	terms, _ = balance.Clocks(a, y, terms, nil)
 	accepted := make(map[int]bool)
 	for range maxElsewhere {
 		if ctx.Err() != nil {
@@ -99,4 +101,20 @@ func (o *opinion) weigh(e balance.Estimate, kw float64) {
 	if e.Size > -0.5 {
 		o.mapping = min(o.mapping, 0)
 	}
+}
+
+// levels lets the balance change from one stretch of the window to the next: a
+// customer who begins to steal takes less by the meter as more goes missing,
+// which is no sign of hanging elsewhere.
+func levels(a *balance.Area, spread float64) []balance.Term {
+	const stretches = 6
+	var out []balance.Term
+	for k := 1; k < stretches; k++ {
+		x := make([]float64, a.Days*a.PerDay)
+		for t := k * a.Days / stretches * a.PerDay; t < len(x); t++ {
+			x[t] = 1
+		}
+		out = append(out, balance.Term{Name: "level", X: x, Spread: spread + 0.05})
+	}
+	return out
 }

@@ -115,6 +115,9 @@ func (t *table) mapping(o *accuracy.AreaOptions, a *accuracy.Areas, r *detect.Re
 		if claims(u, "member_not_here") {
 			m.claimed++
 			m.rightly += one(a.Elsewhere[u.UsagePointID] != "")
+			if t.verbose && a.Elsewhere[u.UsagePointID] == "" {
+				fmt.Printf("  wrongly elsewhere: %s behind %+v, %s\n", u.UsagePointID, a.Truth[u.TransformerID], claim(u))
+			}
 		}
 		if claims(u, "phase_differs") {
 			m.phaseClaims++
@@ -158,4 +161,16 @@ func (t *table) print() {
 		fmt.Printf("topology, voltage %t: %d members hang elsewhere, %d claimed, %d of them rightly; %d on another phase, %d claimed, %d rightly\n",
 			voltage, m.elsewhere, m.claimed, m.rightly, m.phases, m.phaseClaims, m.phaseTrue)
 	}
+}
+
+// claim is what topology says of a usage point, in words.
+func claim(u *detect.Assessment) (text string) {
+	for _, f := range u.Findings {
+		if f.Stamp.Detector == "topology" {
+			for _, e := range f.Evidence {
+				text += " " + e.Text
+			}
+		}
+	}
+	return text
 }
