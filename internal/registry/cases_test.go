@@ -97,6 +97,9 @@ func dump(n *grid.Network, report *Report, dir string) string {
 	list("weather", n.Weather)
 	list("calendar", n.Calendar)
 	list("unmetered", n.Unmetered)
+	if len(n.MeterEvents) > 0 {
+		list("meter events", n.MeterEvents)
+	}
 	return b.String()
 }
 

@@ -59,8 +59,8 @@ func WithLocation(loc *time.Location) Option {
 
 // LoadDir reads the registry files of dir: transformers.csv, customers.csv
 // and usage_points.csv, and where they are there watchlist.csv,
-// ip_assignments.csv, weather.csv, calendar.csv and unmetered.csv, each also
-// with the ending .gz or .zst. uses matches declared uses and may be nil (then
+// ip_assignments.csv, weather.csv, calendar.csv, unmetered.csv and
+// meter_events.csv, each also with the ending .gz or .zst. uses matches declared uses and may be nil (then
 // every use is "other"). The error is a *textfile.Problems that lists
 // everything that is wrong; the network is nil then.
 func LoadDir(dir string, uses *Uses, opts ...Option) (*grid.Network, *Report, error) {
@@ -110,7 +110,7 @@ type place struct {
 
 // places are aligned with the slices of records.
 type places struct {
-	transformers, customers, usagePoints, assignments, unmetered, calendar []place
+	transformers, customers, usagePoints, assignments, unmetered, calendar, events []place
 }
 
 // table is one file: its columns and what makes a record of a row.
@@ -131,6 +131,7 @@ func (l *loader) tables() []table {
 		{"weather.csv", false, weatherColumns, l.weatherPoint},
 		{"calendar.csv", false, calendarColumns, l.calendarDay},
 		{"unmetered.csv", false, unmeteredColumns, l.unmeteredLoad},
+		{"meter_events.csv", false, eventColumns, l.meterEvent},
 	}
 }
 

@@ -30,6 +30,7 @@ func (l *loader) checkReferences() {
 	l.checkOverlaps("meter_id", func(u *grid.UsagePoint) string { return u.MeterID })
 	l.checkAreaMeters()
 	l.checkReferenceData()
+	l.checkEvents()
 }
 
 // unique returns where each id was written and reports ids written twice.

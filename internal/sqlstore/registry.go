@@ -30,6 +30,7 @@ func (s *Registry) SaveNetwork(ctx context.Context, n *grid.Network) error {
 			insertRecords(ctx, tx, "weather", n.Weather),
 			insertRecords(ctx, tx, "calendar", n.Calendar),
 			insertRecords(ctx, tx, "unmetered", n.Unmetered),
+			insertRecords(ctx, tx, "meter_event", n.MeterEvents),
 		)
 	})
 }
@@ -100,6 +101,8 @@ func appendRecord(r *grid.Records, kind string, data []byte) error {
 		return appendJSON(&r.Calendar, data)
 	case "unmetered":
 		return appendJSON(&r.Unmetered, data)
+	case "meter_event":
+		return appendJSON(&r.MeterEvents, data)
 	}
 	return fmt.Errorf("unknown kind; the database was written by a newer version")
 }

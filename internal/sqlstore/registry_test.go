@@ -25,6 +25,7 @@ func registryRoundTrip(t *testing.T, db *DB) {
 		Weather:       []grid.WeatherPoint{{Time: day, TempC: -3.5}},
 		Calendar:      []grid.CalendarDay{{Date: "2026-01-01", Kind: "holiday", Name: "New Year"}},
 		Unmetered:     []grid.UnmeteredLoad{{TransformerID: "T1", Kind: "street_light", KW: 2, Hours: "dusk_to_dawn"}},
+		MeterEvents:   []grid.MeterEvent{{MeterID: "M1", Time: day, Code: "cover_opened"}, {MeterID: "MT1", Time: day.Add(time.Hour), Code: "power_failed"}},
 	})
 	for range 2 { // the second save replaces the first
 		if err := store.SaveNetwork(ctx, want); err != nil {
