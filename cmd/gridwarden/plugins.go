@@ -25,7 +25,7 @@ func newPlugins() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPluginsList(), newPluginsServe(), newPluginsNew())
+	cmd.AddCommand(newPluginsList(), newPluginsServe(), newPluginsNew(), newPluginsConform())
 	return cmd
 }
 

@@ -9,14 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 	"github.com/gridwarden/gridwarden/plugins/sdk/robust"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // sound is a detector that keeps the contract. Tests break it in one way each.
 type sound struct {

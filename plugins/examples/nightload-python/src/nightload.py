@@ -56,7 +56,7 @@ class NightLoad:
             if len(nights) < NIGHTS or not 0 < usual < math.inf:
                 continue  # no data or no peers: this point is not judged
             night = statistics.median(nights)
-            if night > MAX_KW:
+            if not night <= MAX_KW:  # nor infinities of both signs
                 continue
             if night < self.times * usual:
                 report.score(subject.id, window.prior / 2)
