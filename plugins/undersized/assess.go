@@ -2,7 +2,6 @@ package undersized
 
 import (
 	"math"
-	"strings"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
@@ -17,101 +16,52 @@ type result struct {
 	ageingFrom int
 	hotSpotMax float64 // °C
 	hotSpotDay int
-	hotSpotTop float64 // limit that it is held to
 	maxPct     float64 // highest hourly loading, %
 	maxDay     int
-	dry        bool
-	ambient    bool // ambient temperature known
+	lifeHours  float64 // insulation life used up over the window, h of life at the rated hot spot
 }
 
-// maxAgeing bounds the relative ageing of an hour: beyond it insulation has failed.
-const maxAgeing = 1e6
+// leastMeasured is the share of a period's hours that a verdict on the period
+// needs.
+const leastMeasured = 0.5
 
-// assess computes temperatures and ageing hour by hour.
-func (d *Detector) assess(w *sdk.Window, s *sdk.Subject, l *loading) result {
-	rated := s.Number(sdk.AttrRatedKVA)
-	r := result{hotSpotTop: d.config.HotSpotC, hotSpotMax: math.Inf(-1), period: min(d.config.Days, w.Days), ambient: w.TemperatureC != nil}
-	ambient := func(day int) float64 {
-		if w.TemperatureC != nil {
-			if t := float64(w.TemperatureC[day]); t > -60 && t < 70 {
-				return t
-			}
+// assess computes temperatures and ageing hour by hour and compares them with
+// the thresholds.
+func (c *Config) assess(l *loading, p *plant, ambient []float64) result {
+	r := result{hotSpotMax: math.Inf(-1), period: min(c.Days, len(l.kva))}
+	hours := filled(l.kva)
+	daily := make([]float64, len(hours)) // mean relative ageing
+	p.run(hours, ambient, func(day, hour int, t thermals) {
+		daily[day] += t.ageing / float64(len(hours[day]))
+		r.lifeHours += t.ageing
+		if math.IsNaN(l.kva[day][hour]) {
+			return // only measured hours give verdicts
 		}
-		return d.config.AmbientC
-	}
-	run, ageing := d.model(s, &r)
-	hours := l.filled()
-	daily := make([]float64, w.Days) // mean relative ageing
-	for day, load := range hours {
-		sum := 0.0
-		for h, kva := range load {
-			k := kva / rated
-			hot := run(k, ambient(day))
-			sum += min(ageing(hot), maxAgeing)
-			if math.IsNaN(l.kva[day][h]) {
-				continue // only measured hours give verdicts
-			}
-			if hot > r.hotSpotMax {
-				r.hotSpotMax, r.hotSpotDay = hot, day
-			}
-			if 100*k > r.maxPct {
-				r.maxPct, r.maxDay = 100*k, day
-			}
+		if t.hottest > r.hotSpotMax {
+			r.hotSpotMax, r.hotSpotDay = t.hottest, day
 		}
-		daily[day] = sum / float64(max(len(load), 1))
-	}
-	r.periods(l, daily, rated)
-	if r.hotSpotMax > r.hotSpotTop || r.maxPct > d.config.LoadingPct {
+		if pct := 100 * hours[day][hour] / p.kva; pct > r.maxPct {
+			r.maxPct, r.maxDay = pct, day
+		}
+	})
+	r.periods(l, daily, p.kva)
+	if r.hotSpotMax > p.limit || r.maxPct > c.LoadingPct {
 		r.verdicts = append(r.verdicts, sdk.VerdictOverloaded)
 	}
-	if r.ageing > d.config.Ageing || r.p95Pct > d.config.P95Pct {
+	if r.ageing > c.Ageing || r.p95Pct > c.P95Pct {
 		r.verdicts = append(r.verdicts, sdk.VerdictUndersized)
 	}
 	return r
 }
 
-// model chooses the thermal model by cooling and size: a function that
-// advances by an hour and returns the hot spot, and the ageing rate.
-func (d *Detector) model(s *sdk.Subject, r *result) (run func(k, ambient float64) float64, ageing func(float64) float64) {
-	cooling := strings.ToUpper(s.Text(sdk.AttrCooling))
-	if strings.HasPrefix(cooling, "AN") || strings.HasPrefix(cooling, "AF") {
-		m := newDryModel(s.Text(sdk.AttrInsulation), strings.Contains(cooling, "F"))
-		r.dry, r.hotSpotTop = true, m.limit
-		rise := math.NaN()
-		return func(k, ambient float64) float64 {
-			if math.IsNaN(rise) {
-				rise = m.rise(k)
-			}
-			rise = m.step(rise, k, 60)
-			return ambient + rise
-		}, m.ageing
-	}
-	m := distributionONAN()
-	switch {
-	case strings.Contains(cooling, "AF"):
-		m = powerONAF()
-	case s.Number(sdk.AttrRatedKVA) > 2500:
-		m = powerONAN()
-	}
-	if p0, pk := s.Number(sdk.AttrNoLoadLossW), s.Number(sdk.AttrLoadLossW); p0 > 0 && pk > 0 {
-		m.lossRatio = pk / p0
-	}
-	var state *oilState
-	return func(k, ambient float64) float64 {
-		if state == nil {
-			first := m.steady(k, ambient)
-			state = &first
-		}
-		*state = m.step(*state, k, ambient, 60)
-		return state.hotSpot()
-	}, oilAgeing
-}
-
 // periods finds the worst stretch of the configured length.
 func (r *result) periods(l *loading, daily []float64, rated float64) {
-	r.p95Pct, r.ageing = 0, 0
 	for from := 0; from+r.period <= len(daily); from++ {
-		if p := 100 * l.percentile95(from, from+r.period) / rated; p > r.p95Pct {
+		p95, measured := l.quantile(from, from+r.period, 0.95)
+		if float64(measured) < leastMeasured*24*float64(r.period) && len(daily) > r.period {
+			continue
+		}
+		if p := 100 * p95 / rated; p > r.p95Pct {
 			r.p95Pct, r.p95From = p, from
 		}
 		sum := 0.0
@@ -122,4 +72,19 @@ func (r *result) periods(l *loading, daily []float64, rated float64) {
 			r.ageing, r.ageingFrom = mean, from
 		}
 	}
+}
+
+// fitting returns the smallest preferred rating above the present one that
+// carries the same load without a verdict, 0 where the series has none.
+func (c *Config) fitting(s *sdk.Subject, l *loading, ambient []float64) float64 {
+	for _, next := range ratings() {
+		if next.kva <= s.Number(sdk.AttrRatedKVA) {
+			continue
+		}
+		p := c.plantOf(s, next.kva)
+		if r := c.assess(l, &p, ambient); len(r.verdicts) == 0 {
+			return next.kva
+		}
+	}
+	return 0
 }

@@ -1,9 +1,7 @@
 package undersized
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -11,35 +9,8 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/sdk/meter"
 )
 
-// Config holds the thresholds. The zero value is not useful; see DefaultConfig.
-type Config struct {
-	HotSpotC   float64 `json:"hot_spot_c"`  // overloaded above, oil-immersed; dry-type has its class limit
-	LoadingPct float64 `json:"loading_pct"` // overloaded when any hour is above
-	P95Pct     float64 `json:"p95_pct"`     // undersized when the 95th percentile over Days is above
-	Ageing     float64 `json:"ageing"`      // undersized when the relative ageing over Days is above
-	Days       int     `json:"days"`        // length of the period that undersized is judged on
-	AmbientC   float64 `json:"ambient_c"`   // where there is no weather
-}
-
-// DefaultConfig returns the thresholds of the loading guides.
-func DefaultConfig() Config {
-	return Config{HotSpotC: 120, LoadingPct: 150, P95Pct: 100, Ageing: 1, Days: 30, AmbientC: 20}
-}
-
-const configSchema = `{
-  "type": "object",
-  "additionalProperties": false,
-  "properties": {
-    "hot_spot_c": {"type": "number", "minimum": 60, "maximum": 250, "default": 120},
-    "loading_pct": {"type": "number", "minimum": 50, "maximum": 400, "default": 150},
-    "p95_pct": {"type": "number", "minimum": 20, "maximum": 300, "default": 100},
-    "ageing": {"type": "number", "minimum": 0.01, "maximum": 100, "default": 1},
-    "days": {"type": "integer", "minimum": 1, "maximum": 400, "default": 30},
-    "ambient_c": {"type": "number", "minimum": -40, "maximum": 60, "default": 20}
-  }
-}`
-
-// Detector judges the loading of transformers.
+// Detector judges the loading of transformers. It is safe for concurrent use
+// once it is configured.
 type Detector struct{ config Config }
 
 // New returns the detector with the default thresholds.
@@ -48,77 +19,101 @@ func New() *Detector { return &Detector{DefaultConfig()} }
 // Describe implements sdk.Detector.
 func (*Detector) Describe() sdk.Description {
 	return sdk.Description{
-		Name: "undersized", Version: "1.0.0",
+		Name: "undersized", Version: "1.1.0",
 		Summary:        "Transformers loaded beyond their nameplate: hot spot and ageing by IEC 60076-7 and 60076-12",
 		Scope:          sdk.ScopeTransformerArea,
 		Quantities:     []meter.Quantity{meter.ActivePower, meter.ReactivePower, meter.PowerFactor},
-		Features:       []sdk.Feature{sdk.MeanKW},
+		Features:       []sdk.Feature{sdk.MaxKW},
 		MinimumQuality: meter.Uncertain,
 		LookbackDays:   120,
 		ConfigSchema:   []byte(configSchema),
+		Attributes: []string{
+			sdk.AttrRatedKVA, sdk.AttrCooling, sdk.AttrInsulation, sdk.AttrNoLoadLossW, sdk.AttrLoadLossW,
+			sdk.AttrUnmeteredKW, sdk.AttrStreetLightKW,
+		},
 	}
 }
 
-// Configure implements sdk.Configurer.
-func (d *Detector) Configure(config []byte) error {
-	c := DefaultConfig()
-	decoder := json.NewDecoder(bytes.NewReader(config))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&c); err != nil {
-		return sdk.FieldErrors{{Field: "", Message: fmt.Sprintf("%v; give a JSON object with %s", err, "hot_spot_c, loading_pct, p95_pct, ageing, days, ambient_c")}}
+// Evaluate implements sdk.Detector. A transformer's own curve is what is
+// judged; where it has none, the sum of its customers. One without a nameplate
+// is not judged.
+func (d *Detector) Evaluate(ctx context.Context, w *sdk.Window, out *sdk.Report) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("judging the loading of a transformer: %w", err)
 	}
-	var errs sdk.FieldErrors
-	within := func(field string, v, low, high float64) {
-		if !(v >= low && v <= high) {
-			errs = append(errs, sdk.FieldError{Field: field, Message: fmt.Sprintf("%v is out of range; give %v to %v", v, low, high)})
-		}
-	}
-	within("hot_spot_c", c.HotSpotC, 60, 250)
-	within("loading_pct", c.LoadingPct, 50, 400)
-	within("p95_pct", c.P95Pct, 20, 300)
-	within("ageing", c.Ageing, 0.01, 100)
-	within("days", float64(c.Days), 1, 400)
-	within("ambient_c", c.AmbientC, -40, 60)
-	if len(errs) > 0 {
-		return errs
-	}
-	d.config = c
-	return nil
-}
-
-// Evaluate implements sdk.Detector. The transformer's own curve is what is
-// judged; one without a meter or without a nameplate is not judged.
-func (d *Detector) Evaluate(_ context.Context, w *sdk.Window, out *sdk.Report) error {
 	for i := range w.Subjects {
 		s := &w.Subjects[i]
-		if s.Kind != sdk.Transformer || !s.HasMeter || !(s.Number(sdk.AttrRatedKVA) > 0) {
+		if s.Kind != sdk.Transformer || !(s.Number(sdk.AttrRatedKVA) > 0) || s.Number(sdk.AttrRatedKVA) > 1e6 {
 			continue
 		}
 		if w.Curves == nil {
-			if seen(w.Feature(sdk.MeanKW, i)) {
-				out.RequestCurves(s.ID)
-			}
+			out.RequestCurves(d.wanted(w, i)...)
 			continue
 		}
-		l := newLoading(&w.Curves[i], w.Days, s.Number(sdk.AttrRatedKVA))
+		p := d.config.plantOf(s, s.Number(sdk.AttrRatedKVA))
+		l := d.config.ownLoading(&w.Curves[i], w.Days, p.kva)
+		if l == nil {
+			l = d.config.summedLoading(w, s, &p)
+		}
 		if l == nil {
 			continue
 		}
-		r := d.assess(w, s, l)
+		ambient, assumed := d.config.ambients(w)
+		r := d.config.assess(l, &p, ambient)
 		out.Measure(s.ID, sdk.MetricLoadingP95Pct, r.p95Pct)
 		out.Measure(s.ID, sdk.MetricHotSpotMaxC, r.hotSpotMax)
 		if len(r.verdicts) > 0 {
-			out.Add(r.finding(w, s, l, &d.config))
+			b := basis{config: &d.config, window: w, subject: s, loading: l, plant: &p, ambient: ambient, assumedDays: assumed}
+			out.Add(r.finding(&b))
 		}
 	}
 	return nil
 }
 
-func seen(column []float32) bool {
-	for _, v := range column {
+// Daily peaks, over the nameplate, from which the customers' curves are looked
+// at too: behind an own meter, to say who makes it so; without one, because
+// their peaks might add up to a load that matters.
+const (
+	namesFrom = 0.8
+	sumFrom   = 0.5
+)
+
+// wanted lists whose curves the judgement of transformer i needs.
+func (d *Detector) wanted(w *sdk.Window, i int) []string {
+	rated := w.Subjects[i].Number(sdk.AttrRatedKVA) * d.config.PowerFactor
+	peak := func(subject int) []float32 { return w.Feature(sdk.MaxKW, subject) }
+	own, highest := false, 0.0
+	for _, v := range peak(i) {
 		if !math.IsNaN(float64(v)) {
-			return true
+			own = true
+		}
+		if v < 1e7 {
+			highest = math.Max(highest, float64(v))
 		}
 	}
-	return false
+	var members []string
+	sums := make([]float64, w.Days)
+	for k := range w.Subjects {
+		if w.Subjects[k].Kind != sdk.UsagePoint {
+			continue
+		}
+		members = append(members, w.Subjects[k].ID)
+		for day, v := range peak(k) {
+			if v > 0 && v < 1e7 {
+				sums[day] += float64(v)
+			}
+		}
+	}
+	switch {
+	case own && highest < namesFrom*rated:
+		return []string{w.Subjects[i].ID}
+	case own:
+		return append([]string{w.Subjects[i].ID}, members...)
+	}
+	for _, sum := range sums {
+		if sum >= sumFrom*rated {
+			return append([]string{w.Subjects[i].ID}, members...)
+		}
+	}
+	return nil
 }

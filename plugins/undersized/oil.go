@@ -1,6 +1,9 @@
 package undersized
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // oilModel holds the thermal characteristics of an oil-immersed transformer,
 // IEC 60076-7:2018.
@@ -15,8 +18,11 @@ type oilModel struct {
 	windingMinutes  float64 // τw
 }
 
-// distributionONAN are the characteristics of distribution transformers (up to
-// 2,500 kVA), table 4 of the standard: 98 °C at rated load and 20 °C.
+// The characteristics that the standard recommends where the maker gives none:
+// all have a hot spot of 98 °C at rated load and 20 °C. The loss ratio is the
+// standard's; a nameplate or a table of losses replaces it.
+
+// distributionONAN are those of distribution transformers, up to 2,500 kVA.
 func distributionONAN() oilModel {
 	return oilModel{topOilRise: 55, gradient: 23, lossRatio: 5, oilExponent: 0.8, windingExponent: 1.6, k11: 1, k21: 1, k22: 2, oilMinutes: 180, windingMinutes: 4}
 }
@@ -30,6 +36,31 @@ func powerONAF() oilModel {
 	m := powerONAN()
 	m.oilMinutes, m.windingMinutes = 150, 7
 	return m
+}
+
+// powerOF and powerOD are those of pumped oil, undirected and directed.
+func powerOF() oilModel {
+	return oilModel{topOilRise: 56, gradient: 22, lossRatio: 6, oilExponent: 1, windingExponent: 1.3, k11: 1, k21: 1.3, k22: 1, oilMinutes: 90, windingMinutes: 7}
+}
+
+func powerOD() oilModel {
+	return oilModel{topOilRise: 49, gradient: 29, lossRatio: 6, oilExponent: 1, windingExponent: 2, k11: 1, k21: 1, k22: 1, oilMinutes: 90, windingMinutes: 7}
+}
+
+// oilModelOf chooses by cooling (ON, OF, OD inside; AN, AF outside; K and L
+// for other liquids) and size.
+func oilModelOf(cooling string, kva float64) oilModel {
+	switch {
+	case len(cooling) >= 2 && cooling[1] == 'D':
+		return powerOD()
+	case len(cooling) >= 2 && cooling[1] == 'F':
+		return powerOF()
+	case strings.Contains(cooling, "AF"):
+		return powerONAF()
+	case kva > 2500:
+		return powerONAN()
+	}
+	return distributionONAN()
 }
 
 // oilState is where the differential equations stand.
@@ -55,7 +86,7 @@ func (m oilModel) hotSpotRise(k float64) float64 {
 }
 
 // step advances the state by some minutes at constant load and ambient: the
-// exact solution of equations (8) to (11) of the standard, so that the step
+// exact solution of the standard's differential equations, so that the step
 // may be as long as the load is constant.
 func (m oilModel) step(s oilState, k, ambient, minutes float64) oilState {
 	towards := func(from, to, tau float64) float64 { return to + (from-to)*math.Exp(-minutes/tau) }
@@ -72,3 +103,9 @@ func (s oilState) hotSpot() float64 { return s.topOil + s.fast - s.slow }
 // oilAgeing is the relative ageing rate of paper that is not thermally
 // upgraded: 1 at 98 °C, doubled every 6 K.
 func oilAgeing(hotSpot float64) float64 { return math.Exp2((hotSpot - 98) / 6) }
+
+// upgradedAgeing is that of thermally upgraded paper: 1 at 110 °C, by
+// Arrhenius' law; IEEE C57.91 has the same.
+func upgradedAgeing(hotSpot float64) float64 {
+	return math.Exp(15_000/(110.0+kelvin) - 15_000/(hotSpot+kelvin))
+}

@@ -21,6 +21,7 @@ func TestWorkedExample(t *testing.T) {
 	for _, step := range steps {
 		s = m.step(s, step.load, 25.6, step.until-from)
 		from = step.until
+		t.Logf("after %3v min: top oil %5.1f °C (standard %5.1f), hot spot %5.1f °C (standard %5.1f)", step.until, s.topOil, step.topOil, s.hotSpot(), step.hotSpot)
 		if math.Abs(s.topOil-step.topOil) > 1.2 || math.Abs(s.hotSpot()-step.hotSpot) > 1.2 {
 			t.Errorf("after %v min: top oil %.1f, hot spot %.1f °C; the standard has %.1f and %.1f", step.until, s.topOil, s.hotSpot(), step.topOil, step.hotSpot)
 		}
@@ -28,7 +29,7 @@ func TestWorkedExample(t *testing.T) {
 }
 
 func TestRatedLoadAgesNormally(t *testing.T) {
-	for name, m := range map[string]oilModel{"distribution": distributionONAN(), "ONAN": powerONAN(), "ONAF": powerONAF()} {
+	for name, m := range map[string]oilModel{"distribution": distributionONAN(), "ONAN": powerONAN(), "ONAF": powerONAF(), "OF": powerOF(), "OD": powerOD()} {
 		if h := m.steady(1, 20).hotSpot(); math.Abs(h-98) > 1e-9 || math.Abs(oilAgeing(h)-1) > 1e-9 {
 			t.Errorf("%s: hot spot %.2f °C at rated load and 20 °C, want 98", name, h)
 		}
