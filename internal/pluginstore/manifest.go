@@ -170,12 +170,7 @@ func printable(s string) bool {
 }
 
 // clip shortens a text for a message.
-func clip(s string) string {
-	if len(s) <= 80 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:80], "") + "…"
-}
+func clip(s string) string { return clipTo(s, 80) }
 
 const signatureEnd = ".minisig"
 
