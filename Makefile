@@ -31,7 +31,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
-.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim vectors bench-polling bench-opcua bench-streams
+.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim vectors bench-polling bench-opcua bench-streams bench-detection
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,10 @@ bench-opcua: peers ## 10,000 monitored items and 1,000-node reads against node-o
 bench-streams: peers gridwarden bin/influxd ## streams, historian, curves: CASES="scan import"; list says what there is
 	@$(BUILD) -o bin/bench-streams ./internal/streambench
 	@bin/bench-streams -cases "$(CASES)" $(BENCH_FLAGS)
+
+bench-detection: gridwarden ## what the detectors find and whom they bother; BENCH_FLAGS="-quick -check -data DIR"
+	@$(BUILD) -o bin/bench-detection ./internal/accuracy/bench
+	@bin/bench-detection $(BENCH_FLAGS)
 
 soak: ## drivers against hostile servers for SOAK: no wrong value, no leak, no stuck device
 	GRIDWARDEN_SOAK=$(SOAK) $(GO) test -count 1 -v -timeout 0 -run '^TestHostile' ./drivers/...

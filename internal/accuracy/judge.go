@@ -14,6 +14,7 @@ import (
 
 	"github.com/gridwarden/gridwarden/configs"
 	"github.com/gridwarden/gridwarden/internal/config"
+	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/detect"
 	"github.com/gridwarden/gridwarden/internal/dueprocess"
 	"github.com/gridwarden/gridwarden/internal/registry"
@@ -33,7 +34,7 @@ func JudgeLoads(ctx context.Context, loads []Load, prior float64) ([]float64, *d
 	if err := WriteExport(dir, loads); err != nil {
 		return nil, nil, err
 	}
-	result, err := ScanExport(ctx, dir, prior)
+	result, err := ScanExport(ctx, dir, 0, prior)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,8 +50,9 @@ func JudgeLoads(ctx context.Context, loads []Load, prior float64) ([]float64, *d
 }
 
 // ScanExport judges an export (registry/ and readings/ below dir) by the steps
-// of `scan` with what it ships with, in this process.
-func ScanExport(ctx context.Context, dir string, prior float64) (*detect.Result, error) {
+// of `scan` with what it ships with, in this process. until is the last day, 0
+// for that of the readings.
+func ScanExport(ctx context.Context, dir string, until curve.Date, prior float64) (*detect.Result, error) {
 	uses, err := Uses()
 	if err != nil {
 		return nil, err
@@ -81,7 +83,7 @@ func ScanExport(ctx context.Context, dir string, prior float64) (*detect.Result,
 		return nil, fmt.Errorf("readings of the export: %w", err)
 	}
 	o := scan.Options{
-		Network: network, Uses: uses, Tariffs: book, Policy: policy, Readings: files, Location: time.UTC, Prior: prior, Now: time.Now,
+		Network: network, Uses: uses, Tariffs: book, Policy: policy, Readings: files, Location: time.UTC, Until: until, Prior: prior, Now: time.Now,
 	}
 	for _, d := range builtin.Detectors() {
 		o.Evaluators = append(o.Evaluators, detect.Local(d))

@@ -126,13 +126,15 @@ func precisionAtShare(rows []Judged, share float64) float64 {
 	return PrecisionAt(k, mines, append(flats, plain...))
 }
 
-// OverSeeds is the mean of a figure over trials, with the interval of that mean.
+// OverSeeds is the mean of a figure, a share, over trials, with the interval of
+// that mean.
 func OverSeeds(trials []*Trialled, of Figure) Interval {
 	var values []float64
 	for _, t := range trials {
 		values = append(values, of(t.Rows))
 	}
-	return MeanInterval(values)
+	v := MeanInterval(values)
+	return Interval{v.Mean, max(v.Low, 0), min(v.High, 1)}
 }
 
 // OverHosts is the same mean with the interval that other hosts would give.

@@ -21,7 +21,7 @@ func TestDistrict(t *testing.T) {
 	if err := d.Export(ctx, dir, nil); err != nil {
 		t.Fatal(err)
 	}
-	r, err := ScanExport(ctx, dir, 0.01)
+	r, err := ScanExport(ctx, dir, 0, 0.01)
 	if err != nil {
 		t.Fatal(err)
 	}

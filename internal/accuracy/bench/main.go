@@ -1,93 +1,83 @@
-// Command bench measures how well the built-in detectors find mines among
-// real loads, through the same run and merge as scan:
+// Command bench measures what the shipped detectors find and whom they bother,
+// by the risk that `scan --all` writes:
 //
-//	go run ./internal/accuracy/bench -homes FILE -others FILE -seeds 10
+//	go run ./internal/accuracy/bench [-data DIR] [-quick] [-check] [-write]
 //
-// It prints, per injector, the area under the ROC curve, the precision at the
-// number of mines and half of it, the area against the legitimate flat loads,
-// and how many untouched customers lie above the case threshold.
+// It injects mines and legitimate flat loads into real loads by two injectors
+// that were written apart, judges untouched months, transformers with theft
+// and simulated districts, prints tables beside their limits and draws curves
+// to var/bench-detection. `make bench-detection` runs it.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"sort"
+	"os/signal"
+	"strings"
+	"time"
 
 	"github.com/gridwarden/gridwarden/internal/accuracy"
-	"github.com/gridwarden/gridwarden/internal/accuracy/physics"
+	"github.com/gridwarden/gridwarden/internal/curve"
 )
 
 func main() {
-	homes := flag.String("homes", "", "wide CSV of homes")
-	others := flag.String("others", "", "wide CSV of business and public buildings")
-	seeds := flag.Int("seeds", 10, "number of trials per injector")
-	days := flag.Int("days", 92, "days of each trial")
-	prior := flag.Float64("prior", 0.01, "base rate of abnormal use")
-	part := flag.String("part", "development", "hosts to take: development, final or all")
+	var o options
+	flag.StringVar(&o.data, "data", "", "folder of the real loads; default $"+variable+", then "+usualFolder+", then simulated loads")
+	part := flag.String("part", string(accuracy.Development), "hosts to take: development; final is for the figure that is published, once nothing is changed any more")
+	flag.IntVar(&o.seeds, "seeds", 10, "trials of each injector, and districts")
+	flag.Float64Var(&o.prior, "prior", 0.01, "base rate of abnormal use that is declared to the detectors")
+	flag.StringVar(&o.program, "program", "bin/gridwarden", "program whose scan is compared with the steps of scan in this process; empty: none")
+	flag.StringVar(&o.out, "out", "var/bench-detection", "folder for the curves")
+	flag.BoolVar(&o.quick, "quick", false, "fewer trials: a first look in a minute or two")
+	check := flag.Bool("check", false, "exit with 1 where a limit is missed")
+	write := flag.Bool("write", false, "write internal/accuracy/RESULTS.md")
+	only := flag.String("only", "", "parts to run, joined by commas: mining, conditions, months, theft, district; default all")
 	flag.Parse()
-	if err := run(*homes, *others, accuracy.Part(*part), *seeds, *days, *prior); err != nil {
+	o.part = accuracy.Part(*part)
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	missed, err := run(ctx, &o, *write)
+	switch {
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	case missed > 0 && *check:
 		os.Exit(1)
 	}
 }
 
-func run(homes, others string, part accuracy.Part, seeds, days int, prior float64) error {
-	hosts, err := accuracy.ReadHosts(homes, others, part)
-	if err != nil {
-		return err
-	}
-	if err := untouched(hosts, prior); err != nil {
-		return err
-	}
-	for _, m := range []struct {
-		name     string
-		injector accuracy.Injector
-	}{{"shapes", accuracy.Shapes()}, {"physics", physics.Injector()}} {
-		var s accuracy.Summary
-		for seed := range seeds {
-			rng := rand.New(rand.NewPCG(uint64(seed), 1000))
-			loads := accuracy.Trial(rng, hosts, accuracy.Condition{Minutes: 60, Days: days, Step: .001}, accuracy.Mix{Mines: 0.05, Flats: 0.08, Injector: m.injector})
-			risks, _, err := accuracy.JudgeLoads(context.Background(), loads, prior)
-			if err != nil {
-				return err
-			}
-			s.Add(loads, risks)
-		}
-		fmt.Printf("injector %s\n%s", m.name, s.String())
-	}
-	return nil
-}
+// until is the last day of the simulated districts, 2026-06-30.
+const until curve.Date = 20634
 
-// untouched judges the loads as they are.
-func untouched(hosts []accuracy.Load, prior float64) error {
-	loads := append([]accuracy.Load(nil), hosts...)
-	for i := range loads {
-		loads[i] = loads[i].Segment(0, loads[i].Days)
-		loads[i].ID = hosts[i].ID
-	}
-	risks, result, err := accuracy.JudgeLoads(context.Background(), loads, prior)
+func run(ctx context.Context, o *options, write bool) (missed int, err error) {
+	began := time.Now()
+	b, err := newBench(ctx, o)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	order := make([]int, len(risks))
-	above := 0
-	for i := range order {
-		order[i] = i
-		if risks[i] >= 0.5 {
-			above++
+	for _, step := range b.steps() {
+		if !o.wants(step.name) {
+			continue
+		}
+		if err := step.do(ctx); err != nil {
+			return 0, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	sort.Slice(order, func(i, k int) bool { return risks[order[i]] > risks[order[k]] })
-	fmt.Printf("untouched: %d of %d customers above 0.5; highest:", above, len(risks))
-	for _, i := range order[:min(6, len(order))] {
-		fmt.Printf(" %s %.3f", loads[i].ID, risks[i])
+	missed = b.report.limitsSection()
+	b.progress("finished in %.0f s", time.Since(began).Seconds())
+	fmt.Print(b.report.text())
+	if err := b.curves(); err != nil {
+		return missed, err
 	}
-	fmt.Println()
-	for _, f := range result.Failed {
-		fmt.Printf("  detector %s failed: %s\n", f.Detector, f.Error)
+	if write {
+		if err := b.write(time.Now()); err != nil {
+			return missed, err
+		}
 	}
-	return nil
+	return missed, nil
 }

@@ -68,7 +68,7 @@ func judge(seed int64, days int, until curve.Date, keep string, verbose bool) er
 			return err
 		}
 	}
-	r, err := accuracy.ScanExport(ctx, dir, 0.01)
+	r, err := accuracy.ScanExport(ctx, dir, 0, 0.01)
 	if err != nil {
 		return err
 	}
