@@ -65,6 +65,7 @@ func (j *judgement) take(r *seenReport) {
 		for i := range f.Suspects {
 			f.Suspects[i].Subject = j.builder.names.id(f.Suspects[i].Subject)
 		}
+		j.builder.names.named(&f)
 		into[id] = append(into[id], Finding{Finding: f, Stamp: j.stamp, EstimatedShare: Unknown(), Corroborates: j.description.Corroborates})
 	}
 }
