@@ -3,6 +3,8 @@ package config
 import (
 	"path/filepath"
 	"time"
+
+	"github.com/gridwarden/gridwarden/internal/strictyaml"
 )
 
 // Config is the whole configuration. Relative paths are taken from the folder
@@ -28,6 +30,7 @@ type Config struct {
 	Console   Console   `yaml:"console"`
 
 	location *time.Location
+	document *strictyaml.Document // nil where it comes from no file
 }
 
 // Site says where this is.
@@ -105,34 +108,6 @@ type Cases struct {
 	Policy    string  `yaml:"policy"`
 }
 
-// Plugins names the detectors that may run, and within which limits.
-type Plugins struct {
-	BuiltIn    []string                  `yaml:"built_in"` // all where absent, none where empty
-	Configs    map[string]map[string]any `yaml:"configs"`  // of built-in detectors, by name
-	ThirdParty []Plugin                  `yaml:"third_party"`
-
-	Folder string   `yaml:"folder"` // where signed plugins lie, a folder each with its manifest
-	Keys   []string `yaml:"keys"`   // minisign public keys (files) of those who may sign
-	Lock   string   `yaml:"lock"`   // which of them are admitted, by checksum; FOLDER/plugins.lock where empty
-	Store  string   `yaml:"store"`  // where the binaries behind findings are kept; DATA_DIR/plugins where empty
-
-	Shadow          []string      `yaml:"shadow"`           // findings of these are recorded, and open no cases
-	Timeout         time.Duration `yaml:"timeout"`          // deadline of one detector's run
-	Memory          string        `yaml:"memory"`           // the most that a third-party process may hold, such as 2GiB
-	CPUs            float64       `yaml:"cpus"`             // the most that it may use on average in a run, in processors
-	QuarantineAfter int           `yaml:"quarantine_after"` // failures in a row
-}
-
-// Plugin is one third-party detector, pinned by checksum.
-type Plugin struct {
-	Name   string         `yaml:"name"`
-	Path   string         `yaml:"path"`
-	SHA256 string         `yaml:"sha256"`
-	Args   []string       `yaml:"args"`   // of the program, such as the script of an interpreter, which is pinned too
-	Pinned []string       `yaml:"pinned"` // further files as PATH=SHA256 that must not change, such as that script
-	Config map[string]any `yaml:"config"`
-}
-
 // Console is the web interface.
 type Console struct {
 	Listen  string `yaml:"listen"`
@@ -169,3 +144,21 @@ func (c *Config) PKI() string {
 
 // Location is the site's time zone.
 func (c *Config) Location() *time.Location { return c.location }
+
+// At returns where a key stands in the file, as FILE:LINE:COL, for errors that
+// show only later; path is such as $.plugins.timeout. Where there is no such
+// key it is the nearest one above, and "" where there is no file.
+func (c *Config) At(path string) string {
+	if c.document == nil {
+		return ""
+	}
+	return c.document.At(path)
+}
+
+// File is the name of the configuration file, "" where there is none.
+func (c *Config) File() string {
+	if c.document == nil {
+		return ""
+	}
+	return c.document.File
+}

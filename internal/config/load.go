@@ -35,6 +35,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
+	c.document = doc
 	return &c, nil
 }
 
@@ -66,21 +67,10 @@ func (c *Config) resolve(dir string) {
 	for i := range c.Devices {
 		c.Devices[i].resolve(dir)
 	}
-	for i := range c.Plugins.ThirdParty {
-		at(&c.Plugins.ThirdParty[i].Path)
-	}
-	for _, path := range []*string{&c.Plugins.Folder, &c.Plugins.Lock, &c.Plugins.Store} {
-		at(path)
-	}
-	for i := range c.Plugins.Keys {
-		at(&c.Plugins.Keys[i])
-	}
+	c.Plugins.resolve(at)
 }
 
-var (
-	clockTime = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d$`)
-	sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
-)
+var clockTime = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d$`)
 
 func (c *Config) check(doc *strictyaml.Document) {
 	location, err := ParseZone(c.Site.TimeZone)
@@ -149,26 +139,6 @@ func (c *Config) checkOPCUA(doc *strictyaml.Document) {
 	}
 	if d := c.OPCUA.ValidDays; d < 1 || d > 20*365 {
 		doc.Add("$.opcua.valid_days", "%d; give 1 to %d", d, 20*365)
-	}
-}
-
-func (c *Config) checkPlugins(doc *strictyaml.Document) {
-	names := make(map[string]bool)
-	for i, p := range c.Plugins.ThirdParty {
-		path := fmt.Sprintf("$.plugins.third_party[%d]", i)
-		if p.Name == "" || names[p.Name] {
-			doc.Add(path+".name", "each plugin needs a name of its own")
-		}
-		names[p.Name] = true
-		if info, err := os.Stat(p.Path); err != nil || info.IsDir() {
-			doc.Add(path+".path", "%s is not a file; name the plugin's executable", p.Path)
-		}
-		if !sha256Hex.MatchString(p.SHA256) {
-			doc.Add(path+".sha256", "not a SHA-256 in 64 lower-case hex digits; take the output of sha256sum %s", p.Path)
-		}
-	}
-	if c.Plugins.Timeout < time.Second {
-		doc.Add("$.plugins.timeout", "%v; give at least 1s", c.Plugins.Timeout)
 	}
 }
 

@@ -60,7 +60,7 @@ type Signature struct {
 func ReadKey(path string) (*PublicKey, error) {
 	data, err := readSmall(path, maxKeyBytes)
 	if err != nil {
-		return nil, fmt.Errorf("public key: %w", err)
+		return nil, fmt.Errorf("public key: %w; name the .pub file of whoever may sign", err)
 	}
 	key, err := ParseKey(data)
 	if err != nil {
