@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,11 @@ type LaunchConfig struct {
 	// for errors: FILE:LINE:COL; nil or "" where nobody knows.
 	Where func(detector, field string) string
 
+	Limits Limits   // of each third-party plugin; the built-in ones have generous limits of their own
+	Shadow []string // names of detectors in shadow mode, for Status
+	Memory *Memory  // of failures and quarantine beyond the host's end; nil remembers as long as Plugins lives
+	Warden Command  // serves Ward; an empty path leaves the children of plugins to themselves where the host is killed
+
 	Timeout         time.Duration // of one detector in one run; 0 is ten minutes
 	StartTimeout    time.Duration // for a process to come up; 0 is 30 seconds
 	QuarantineAfter int           // failures in a row; 0 is 3
@@ -41,6 +47,10 @@ type LaunchConfig struct {
 	Logger  *slog.Logger          // nil discards
 	Metrics prometheus.Registerer // nil counts nothing
 	Now     func() time.Time      // nil is time.Now
+
+	watcher *watcher
+	ward    *ward
+	family  string // marks all processes of this launch
 }
 
 // Command is a program with its arguments. It is started with a minimal
@@ -83,6 +93,8 @@ type ThirdParty struct {
 type Plugins struct {
 	config LaunchConfig
 	runs   *prometheus.CounterVec
+	memory *prometheus.GaugeVec
+	cpu    *prometheus.GaugeVec
 	shared *program   // of the built-ins, nil without any
 	list   []*remote  // by name
 	wait   sync.Mutex // serialises Close
@@ -94,9 +106,15 @@ type Plugins struct {
 // start, or a configuration that contradicts itself. Close must be called.
 func Launch(ctx context.Context, c LaunchConfig) (*Plugins, error) {
 	c = c.withDefaults()
+	if c.Warden.Path != "" && len(c.ThirdParty) > 0 {
+		var err error
+		if c.ward, err = startWard(c.Warden, c.family); err != nil {
+			return nil, err
+		}
+	}
 	p := &Plugins{config: c}
 	if err := p.register(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.ward.close())
 	}
 	if err := p.launch(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -115,19 +133,33 @@ func (c LaunchConfig) withDefaults() LaunchConfig {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Memory == nil {
+		c.Memory, _ = OpenMemory("") // nothing is read
+	}
+	c.watcher, c.family = newWatcher(), rand.Text()
 	return c
 }
 
 func (p *Plugins) register() error {
 	p.runs = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gridwarden_detector_runs_total",
-		Help: "Runs of detectors by result: ok, failed, timeout, refused, quarantined, cancelled.",
+		Help: "Runs of detectors by result: ok, failed, timeout, limited, refused, quarantined, cancelled.",
 	}, []string{"detector", "result"})
+	p.memory = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "gridwarden_detector_memory_peak_bytes",
+		Help: "Most memory that a detector's process has held since it started; of the built-in detectors' process together as built_in.",
+	}, []string{"process"})
+	p.cpu = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "gridwarden_detector_cpu_seconds",
+		Help: "Processor time that a detector's process has used since it started; of the built-in detectors' process together as built_in.",
+	}, []string{"process"})
 	if p.config.Metrics == nil {
 		return nil
 	}
-	if err := p.config.Metrics.Register(p.runs); err != nil {
-		return fmt.Errorf("registering the detectors' metrics: %w", err)
+	for _, c := range []prometheus.Collector{p.runs, p.memory, p.cpu} {
+		if err := p.config.Metrics.Register(c); err != nil {
+			return fmt.Errorf("registering the detectors' metrics: %w", err)
+		}
 	}
 	return nil
 }
@@ -147,6 +179,7 @@ func (p *Plugins) launch(ctx context.Context) error {
 			if err := r.prepare(ctx); err != nil {
 				return fmt.Errorf("starting the built-in detector %s: %w", d.Name, err)
 			}
+			r.recall(r.sum)
 		}
 		for name := range p.config.Configs {
 			if !names[name] {
@@ -179,8 +212,18 @@ func (p *Plugins) admit(ctx context.Context, t ThirdParty) *remote {
 	}
 	r := &remote{
 		plugins: p, program: newProgram(p.config, command, t.SHA256), command: command, config: t.Config, from: t.Path, stray: t.Stray,
-		description: sdk.Description{Name: t.Name, Version: t.Version},
+		description: sdk.Description{Name: t.Name, Version: t.Version}, third: t,
 	}
+	if t.Refused != nil || !r.recall(r.identity()) {
+		r.enlist(ctx)
+	}
+	return r
+}
+
+// enlist starts a third-party plugin and asks what it is; where that fails it
+// is refused.
+func (r *remote) enlist(ctx context.Context) {
+	t := &r.third
 	descriptions, err := []sdk.Description(nil), t.Refused
 	switch {
 	case err != nil:
@@ -197,15 +240,16 @@ func (p *Plugins) admit(ctx context.Context, t ThirdParty) *remote {
 		case t.Version != "" && descriptions[at].Version != t.Version:
 			err = fmt.Errorf("the program says that its version is %q, its manifest says %q; have its author put that right", descriptions[at].Version, t.Version)
 		default:
+			r.mu.Lock()
 			r.description = descriptions[at]
+			r.mu.Unlock()
 			err = r.prepare(ctx)
 		}
 	}
 	if err != nil {
 		r.refuse(err)
-		p.config.Logger.Error("plugin refused", "plugin", t.Name, "path", t.Path, "error", err)
+		r.plugins.config.Logger.Error("plugin refused", "plugin", t.Name, "path", t.Path, "error", err)
 	}
-	return r
 }
 
 // Evaluators returns the detectors for Input.Evaluators, by name. Refused and
@@ -224,7 +268,7 @@ func (p *Plugins) Evaluators() []Evaluator {
 // there is none or it has not said so.
 func (p *Plugins) Describe(name string) (sdk.Description, bool) {
 	for _, r := range p.list {
-		if d := r.description; d.Name == name && d.Scope != "" {
+		if d := r.Describe(); d.Name == name && d.Scope != "" {
 			return d, true
 		}
 	}
@@ -240,16 +284,20 @@ func (p *Plugins) Status() []PluginStatus {
 	return out
 }
 
-// Release lets a quarantined plugin run again; false where there is none of
-// that name in quarantine.
-func (p *Plugins) Release(name string) bool {
+// Release lets a quarantined plugin run again. A plugin that was in quarantine
+// when the host started is started now; where that fails, the error says why
+// and Status too.
+func (p *Plugins) Release(ctx context.Context, name string) error {
 	for _, r := range p.list {
-		if r.description.Name == name {
-			return r.release()
+		if r.Describe().Name == name {
+			return r.release(ctx)
 		}
 	}
-	return false
+	return fmt.Errorf("%w: there is no plugin %q; `gridwarden plugins list` names them", ErrNotQuarantined, name)
 }
+
+// ErrNotQuarantined is said of a plugin that cannot be released.
+var ErrNotQuarantined = errors.New("not in quarantine")
 
 // Close stops all plugins and waits until their processes are gone.
 func (p *Plugins) Close() error {
@@ -263,8 +311,11 @@ func (p *Plugins) Close() error {
 		stopping.Go(r.close)
 	}
 	stopping.Wait()
+	p.config.watcher.wait()
 	if p.config.Metrics != nil {
-		p.config.Metrics.Unregister(p.runs)
+		for _, c := range []prometheus.Collector{p.runs, p.memory, p.cpu} {
+			p.config.Metrics.Unregister(c)
+		}
 	}
-	return nil
+	return p.config.ward.close()
 }

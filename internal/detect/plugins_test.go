@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -301,8 +302,13 @@ func TestRepeatedFailureEndsInQuarantine(t *testing.T) {
 	if got := failure(r, "crash"); !strings.Contains(got, "in quarantine after 2 failures") {
 		t.Errorf("failure %q", got)
 	}
-	if !p.Release("crash") || p.Release("crash") || p.Release("nobody") {
-		t.Error("Release")
+	if err := p.Release(t.Context(), "crash"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"crash", "nobody"} {
+		if err := p.Release(t.Context(), name); !errors.Is(err, ErrNotQuarantined) {
+			t.Errorf("released %s: %v", name, err)
+		}
 	}
 	r = mustRun(t, in, p.Evaluators()...)
 	if got := failure(r, "crash"); !strings.Contains(got, "its process ended") {

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-plugin"
@@ -41,6 +42,10 @@ type process struct {
 	words   *lastWords
 	keeper  sync.WaitGroup
 	gone    chan struct{} // closed to let the keeper go
+
+	ended   atomic.Bool
+	busy    atomic.Int32           // starting, or sessions that go on
+	verdict atomic.Pointer[string] // why it was killed, where it passed a limit
 
 	sessions int  // guarded by program.mu
 	doomed   bool // guarded by program.mu
@@ -82,7 +87,13 @@ func startProcess(ctx context.Context, launch LaunchConfig, command Command, pin
 		return nil, fmt.Errorf("making a folder for its socket: %w", err)
 	}
 	cmd.Env = append(environment(), command.Env...)
-	cmd.Env = append(cmd.Env, plugin.EnvUnixSocketDir+"="+sockets)
+	limits := launch.Limits
+	if pinned == "" {
+		limits = builtInLimits()
+	}
+	mark := plugin.EnvUnixSocketDir + "=" + sockets // of this process alone
+	cmd.Env = append(cmd.Env, limits.hints()...)
+	cmd.Env = append(cmd.Env, familyEnv+"="+launch.family, mark)
 	contain(cmd)
 	config := &plugin.ClientConfig{
 		HandshakeConfig: sdk.Handshake(), Plugins: sdk.HostPlugins(), Cmd: cmd, AutoMTLS: true, SkipHostEnv: true,
@@ -93,11 +104,18 @@ func startProcess(ctx context.Context, launch LaunchConfig, command Command, pin
 	c := &process{launch: launch, cmd: cmd, sum: cmp.Or(command.Sum, sum), sockets: sockets, words: &lastWords{}, gone: make(chan struct{}), configured: make(map[string]bool)}
 	config.Stderr = c.words
 	c.client = plugin.NewClient(config)
+	c.busy.Add(1)
+	defer c.busy.Add(-1)
+	launch.watcher.add(c, limits, mark)
 	if err := c.start(); err != nil {
 		c.stop()
+		if why := c.verdict.Load(); why != nil {
+			err = fmt.Errorf("%w: %s", errOverLimit, *why)
+		}
 		return nil, c.lastly(fmt.Errorf("it does not start: %w", err))
 	}
 	c.pid = cmd.Process.Pid
+	launch.ward.tell(c.pid)
 	return c, nil
 }
 
@@ -144,10 +162,16 @@ func (c *process) connect() error {
 // until it is gone.
 func (c *process) stop() {
 	c.stopped.Do(func() {
+		c.ended.Store(true)
+		end := c.launch.watcher.remove(c)
 		force := time.AfterFunc(stopGrace, func() { killTree(c.cmd) })
 		defer force.Stop()
 		c.client.Kill()
 		killTree(c.cmd)
+		end()
+		if c.pid > 0 {
+			c.launch.ward.tell(-c.pid)
+		}
 		close(c.gone)
 		c.keeper.Wait()
 		_ = os.RemoveAll(c.sockets)
@@ -162,12 +186,18 @@ func (c *process) exited() bool { return c.client.Exited() }
 // explain turns a failed call into words: whether the process is still there,
 // and what it said last.
 func (c *process) explain(err error) error {
+	if why := c.verdict.Load(); why != nil {
+		return c.lastly(fmt.Errorf("%w: %s", errOverLimit, *why))
+	}
 	if s, ok := status.FromError(err); ok {
 		switch s.Code() {
 		case codes.Unavailable, codes.Canceled, codes.Internal:
 			for range 40 { // the end of the process shows a little later than that of its connection
 				if c.exited() {
-					return c.lastly(fmt.Errorf("%w: %s", errPluginGone, s.Message()))
+					if why := c.verdict.Load(); why != nil {
+						return c.lastly(fmt.Errorf("%w: %s", errOverLimit, *why))
+					}
+					return c.lastly(fmt.Errorf("%w (%s): %s", errPluginGone, c.cmd.ProcessState, s.Message()))
 				}
 				time.Sleep(25 * time.Millisecond)
 			}
@@ -176,6 +206,9 @@ func (c *process) explain(err error) error {
 	}
 	return err
 }
+
+// errOverLimit says that the process was killed since it passed a limit.
+var errOverLimit = errors.New("over its limit")
 
 // errPluginGone says that the process ended while it was needed.
 var errPluginGone = errors.New("its process ended")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 	detectorv1 "github.com/gridwarden/gridwarden/plugins/sdk/proto/detector/v1"
@@ -21,6 +22,7 @@ type program struct {
 
 	mu      sync.Mutex
 	current *process
+	shown   atomic.Pointer[process] // current, or one that was
 	closed  bool
 }
 
@@ -38,6 +40,7 @@ func (p *program) acquire(ctx context.Context) (*process, error) {
 	if c := p.current; c != nil {
 		if !c.doomed && !c.exited() {
 			c.sessions++
+			c.busy.Add(1)
 			return c, nil
 		}
 		if c.sessions == 0 {
@@ -50,7 +53,9 @@ func (p *program) acquire(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	c.sessions = 1
+	c.busy.Add(1)
 	p.current = c
+	p.shown.Store(c)
 	return c, nil
 }
 
@@ -59,6 +64,7 @@ func (p *program) release(c *process, doom bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.sessions--
+	c.busy.Add(-1)
 	c.doomed = c.doomed || doom
 	if c.sessions == 0 && (c.doomed || p.closed || p.current != c) {
 		c.stop()
@@ -78,17 +84,14 @@ func (p *program) close() {
 	}
 }
 
-// running returns the checksum and process id of the running process.
-func (p *program) running() (sum string, pid int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.current == nil {
-		return "", 0
+// running returns the running process, nil where there is none. It does not
+// wait for one that is being started or stopped.
+func (p *program) running() *process {
+	c := p.shown.Load()
+	if c == nil || c.ended.Load() || c.exited() {
+		return nil
 	}
-	if p.current.exited() {
-		return p.current.sum, 0
-	}
-	return p.current.sum, p.current.pid
+	return c
 }
 
 // describe asks the program which detectors it serves.

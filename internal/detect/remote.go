@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,11 +14,22 @@ import (
 	detectorv1 "github.com/gridwarden/gridwarden/plugins/sdk/proto/detector/v1"
 )
 
-// Backoff between the runs of a plugin that fails.
+// Backoff before a plugin that failed is tried again: it doubles with each
+// failure, give or take a quarter, so that plugins that failed together do not
+// come back together.
 const (
-	firstBackoff = time.Second
+	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = time.Minute
 )
+
+// mostRestarts is how often a plugin whose process ended is started again for
+// the same run, before the run has failed.
+const mostRestarts = 2
+
+func backoff(failures int) time.Duration {
+	most := min(firstBackoff<<min(failures-1, 10), maxBackoff)
+	return most*3/4 + rand.N(most/2) //nolint:gosec // nobody gains from guessing it
+}
 
 // remote is a detector in a plugin process: the Evaluator over the wire, with
 // the supervision that goes with it.
@@ -29,6 +42,7 @@ type remote struct {
 	builtIn     bool
 	stray       bool // was never admitted
 	config      []byte
+	third       ThirdParty
 
 	mu        sync.Mutex
 	alone     *program // a process for this detector alone, after trouble in the shared one
@@ -43,13 +57,21 @@ type remote struct {
 	began     time.Time
 	lastRun   time.Time
 	took      time.Duration
+	restarts  int // in this run
+	windows   int // judged in the last run
+	used      usage
+	words     string // the last of the process that failed
 }
 
 // errTimeout says that a run took longer than a detector is given.
 var errTimeout = errors.New("no end in time")
 
 // Describe implements Evaluator.
-func (r *remote) Describe() sdk.Description { return r.description }
+func (r *remote) Describe() sdk.Description {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.description
+}
 
 // prepare configures the detector in the process that launched.
 func (r *remote) prepare(ctx context.Context) error {
@@ -137,9 +159,6 @@ func (r *remote) claim() (rest time.Duration, err error) {
 		return 0, fmt.Errorf("plugin %s is in a run already; wait for it to end", r.description.Name)
 	}
 	r.state, r.began = PluginRunning, r.plugins.config.Now()
-	if r.failures == 0 {
-		return 0, nil
-	}
 	return r.notBefore.Sub(r.began), nil
 }
 
@@ -168,7 +187,7 @@ func (r *remote) open(ctx context.Context, program *program) (*session, error) {
 	r.mu.Lock()
 	r.sum = c.sum
 	r.mu.Unlock()
-	s := &session{remote: r, program: program, process: c, stream: stream, ctx: ctx, cancel: cancel, waiting: make(map[uint64]*awaited)}
+	s := &session{remote: r, program: program, process: c, stream: stream, ctx: ctx, cancel: cancel, waiting: make(map[uint64]*awaited), before: c.launch.watcher.used(c).cpu}
 	s.receiver.Go(s.receive)
 	return s, nil
 }
@@ -181,13 +200,22 @@ func (r *remote) finished(err error, cancelled bool) {
 	now := r.plugins.config.Now()
 	r.state, r.lastRun, r.took = PluginReady, now, now.Sub(r.began)
 	if errors.Is(err, ErrRetry) {
+		r.restarts++
 		r.isolate()
+		if !r.builtIn {
+			r.notBefore = now.Add(backoff(r.restarts))
+			r.plugins.config.Logger.Warn("detector is started again", "detector", r.description.Name, "error", err)
+		}
 		return
 	}
 	r.runs++
+	r.restarts = 0
 	switch {
 	case err == nil:
-		r.failures, r.last = 0, nil
+		if r.failures > 0 {
+			r.remember(Record{})
+		}
+		r.failures, r.last, r.words, r.notBefore = 0, nil, "", time.Time{}
 		r.count("ok")
 		r.reunite()
 		return
@@ -197,15 +225,19 @@ func (r *remote) finished(err error, cancelled bool) {
 	case errors.Is(err, errTimeout):
 		r.count("timeout")
 		r.isolate()
+	case errors.Is(err, errOverLimit):
+		r.count("limited")
+		r.isolate()
 	default:
 		r.count("failed")
 	}
 	r.failures++
 	r.last, r.state = err, PluginFailed
-	r.notBefore = now.Add(min(firstBackoff<<min(r.failures-1, 10), maxBackoff))
+	r.notBefore = now.Add(backoff(r.failures))
 	if r.failures >= r.plugins.config.QuarantineAfter {
 		r.state = PluginQuarantined
 	}
+	r.remember(Record{Failures: r.failures, LastError: err.Error(), LastFailure: now, Quarantined: r.state == PluginQuarantined})
 	r.plugins.config.Logger.Error("detector failed", "detector", r.description.Name, "failures", r.failures, "state", r.state, "error", err)
 }
 
@@ -229,16 +261,6 @@ func (r *remote) count(result string) {
 	r.plugins.runs.WithLabelValues(r.description.Name, result).Inc()
 }
 
-func (r *remote) release() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.state != PluginQuarantined {
-		return false
-	}
-	r.state, r.failures, r.notBefore = PluginFailed, 0, time.Time{}
-	return true
-}
-
 func (r *remote) status() PluginStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -246,12 +268,20 @@ func (r *remote) status() PluginStatus {
 	s := PluginStatus{
 		Name: d.Name, Version: d.Version, Summary: d.Summary, Scope: d.Scope, BuiltIn: r.builtIn, Path: cmp.Or(r.from, r.command.Path), SHA256: r.sum,
 		Runs: r.runs, State: r.state, Failures: r.failures, LastRun: r.lastRun, LastDuration: r.took,
+		Shadow: slices.Contains(r.plugins.config.Shadow, d.Name), Limits: r.limits(), LimitedBy: LimitedByNothing,
+		Windows: r.windows, MemoryPeak: r.used.peak, CPU: r.used.cpu, Held: r.used.held, LastWords: r.words,
+	}
+	if watchable {
+		s.LimitedBy = LimitedByWatch
 	}
 	program := r.program
 	if r.alone != nil {
 		program = r.alone
 	}
-	_, s.PID = program.running()
+	if c := program.running(); c != nil {
+		s.PID = c.pid
+		s.MemoryPeak = max(s.MemoryPeak, c.launch.watcher.used(c).peak)
+	}
 	for _, err := range []error{r.last, r.refusal} {
 		if err != nil {
 			s.Error = err.Error()

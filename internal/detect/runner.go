@@ -240,7 +240,7 @@ func (r *Runner) sit(ctx context.Context, b *builder, s *seat, counted bool) (*j
 		if errors.As(err, &host) {
 			return nil, fmt.Errorf("running %s: %w", j.description.Name, host.error)
 		}
-		if attempt > 0 || !errors.Is(err, ErrRetry) {
+		if attempt >= mostRestarts || !errors.Is(err, ErrRetry) {
 			s.failure = err
 			s.stamp = Stamp{Detector: s.description.Name, Version: s.description.Version}
 		}

@@ -24,11 +24,13 @@ type session struct {
 	ctx      context.Context // of the stream; ends at the run's deadline
 	cancel   context.CancelFunc
 	receiver sync.WaitGroup
-	sending  sync.Mutex // the parts of two windows do not interleave
+	sending  sync.Mutex    // the parts of two windows do not interleave
+	before   time.Duration // processor time of the process when the session began
 
 	mu      sync.Mutex
 	waiting map[uint64]*awaited
 	broken  error
+	judged  int // windows
 }
 
 // awaited is a window whose report is due.
@@ -127,6 +129,7 @@ func (s *session) deliver(m *detectorv1.EvaluateResponse) error {
 	if report != nil {
 		s.mu.Lock()
 		delete(s.waiting, m.GetWindowId())
+		s.judged++
 		s.mu.Unlock()
 		a.answer <- answer{report: report}
 	}
@@ -151,17 +154,30 @@ func (s *session) fail(err error) {
 func (s *session) because(err error) error {
 	if s.ctx.Err() != nil {
 		if cause := context.Cause(s.ctx); errors.Is(cause, errTimeout) {
-			return fmt.Errorf("%w: stopped after %s", errTimeout, s.remote.plugins.config.Timeout)
+			return s.tooLate()
 		}
 		return fmt.Errorf("the run was given up: %w", context.Cause(s.ctx))
 	}
 	if s.deadlineStruck(err) {
-		return fmt.Errorf("%w: stopped after %s", errTimeout, s.remote.plugins.config.Timeout)
+		return s.tooLate()
 	}
 	err = s.process.explain(err)
 	if errors.Is(err, errPluginGone) && s.remote.builtIn && s.program == s.remote.program {
 		// Which of the detectors in the process brought it down is not known.
 		return fmt.Errorf("%w (%w)", err, ErrRetry)
+	}
+	if errors.Is(err, errPluginGone) && !s.remote.builtIn && s.remote.mayRestart() {
+		return fmt.Errorf("%w (%w)", err, ErrRetry)
+	}
+	return err
+}
+
+// tooLate says that the run's time is up, and whether the plugin was held up.
+func (s *session) tooLate() error {
+	err := fmt.Errorf("%w: stopped after %s", errTimeout, s.remote.plugins.config.Timeout)
+	if used := s.process.launch.watcher.used(s.process); used.held > time.Second {
+		err = fmt.Errorf("%w; it was held up for %s, since it used more than %s (plugins.cpus)",
+			err, used.held.Round(time.Second), processorsInWords(s.process.launch.Limits.CPUs))
 	}
 	return err
 }
@@ -200,7 +216,8 @@ func (s *session) Finish(err error) {
 	if err == nil {
 		_ = s.stream.CloseSend()
 	}
-	doom := errors.Is(err, errTimeout) || errors.Is(err, errGarbage) || errors.Is(err, errPluginGone)
+	s.note(err)
+	doom := errors.Is(err, errTimeout) || errors.Is(err, errGarbage) || errors.Is(err, errPluginGone) || errors.Is(err, errOverLimit)
 	if doom && !s.remote.builtIn {
 		s.process.kill()
 	}

@@ -35,4 +35,25 @@ type PluginStatus struct {
 	Failures     int           `json:"failures"` // in a row
 	LastRun      time.Time     `json:"last_run"`
 	LastDuration time.Duration `json:"last_duration"`
+
+	Shadow    bool   `json:"shadow"`               // its findings are kept, and weigh nothing
+	Windows   int    `json:"windows"`              // judged in the last run
+	LastWords string `json:"last_words,omitempty"` // on stderr, of the process that failed last
+
+	// What its process has used, with all that it started; the built-in
+	// detectors share one.
+	MemoryPeak int64         `json:"memory_peak"` // bytes, the most at a time
+	CPU        time.Duration `json:"cpu"`         // processor time in the last run
+	Held       time.Duration `json:"held"`        // for which it was held up, since it used too many processors
+	Limits     Limits        `json:"limits"`
+	LimitedBy  LimitedBy     `json:"limited_by"`
 }
+
+// LimitedBy says what keeps plugins within their limits.
+type LimitedBy string
+
+// What keeps plugins within their limits.
+const (
+	LimitedByWatch   LimitedBy = "watch"   // the host, which looks at /proc several times a second
+	LimitedByNothing LimitedBy = "nothing" // this system does not tell what processes use
+)
