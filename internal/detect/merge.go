@@ -78,7 +78,9 @@ func Merge(in Input, plan *Plan, parts []*Part) (*Result, error) {
 	for _, name := range slices.Sorted(maps.Keys(failed)) {
 		r.Failed = append(r.Failed, DetectorFailure{name, failed[name]})
 	}
-	r.RunID = runID(r.At, r.DataVersion, stamps(parts, failed))
+	judged := stamps(parts, failed)
+	r.RunID = runID(r.At, r.DataVersion, judged)
+	r.Inputs = inputsOf(&in, plan, parts, judged)
 	m := merger{in: &in, failed: failed, version: r.DataVersion}
 	if plan.Fleet {
 		m.readFleet(parts[len(parts)-1])

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/grid"
@@ -23,6 +24,7 @@ type Plan struct {
 	First     curve.Date    `json:"first"`
 	Last      curve.Date    `json:"last"`
 	Prior     float64       `json:"prior"`
+	Began     time.Time     `json:"began"`
 	Seed      []byte        `json:"seed"` // of the pseudonyms
 	Detectors []string      `json:"detectors"`
 	Providers []string      `json:"providers,omitempty"` // of the detectors, those that measure attributes for others
@@ -84,13 +86,17 @@ func NewPlan(ctx context.Context, in Input) (*Plan, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	days := int(in.Last-in.First) + 1
-	return newPlan(ctx, in, min(max(shareDays/days, leastPoints), mostPoints))
+	return newPlan(ctx, in, partSize(&in))
+}
+
+// partSize is about how many points and transformers a part of the run holds.
+func partSize(in *Input) int {
+	return min(max(shareDays/(int(in.Last-in.First)+1), leastPoints), mostPoints)
 }
 
 // newPlan plans parts of about size points and transformers each.
 func newPlan(ctx context.Context, in Input, size int) (*Plan, error) {
-	p := &Plan{First: in.First, Last: in.Last, Prior: in.Prior, Shadow: in.shadowNames()}
+	p := &Plan{First: in.First, Last: in.Last, Prior: in.Prior, Began: in.now(), Shadow: in.shadowNames()}
 	for _, e := range byName(in.Evaluators) {
 		d := e.Describe()
 		p.Detectors = append(p.Detectors, d.Name+" "+d.Version)

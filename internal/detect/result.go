@@ -110,6 +110,7 @@ type Result struct {
 	Transformers []TransformerAssessment `json:"transformers"`     // every transformer, by id
 	Failed       []DetectorFailure       `json:"failed"`           // detectors that did not finish
 	Shadow       []Shadow                `json:"shadow,omitempty"` // detectors in shadow mode, by name
+	Inputs       *Inputs                 `json:"inputs,omitempty"` // what the run was given, for Replay
 }
 
 // DetectorFailure says why a detector's judgement is missing from a result.
