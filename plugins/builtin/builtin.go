@@ -8,6 +8,7 @@ import (
 	"github.com/gridwarden/gridwarden/plugins/energybalance"
 	"github.com/gridwarden/gridwarden/plugins/hiddenmining"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
+	"github.com/gridwarden/gridwarden/plugins/tamper"
 	"github.com/gridwarden/gridwarden/plugins/tariffmisuse"
 	"github.com/gridwarden/gridwarden/plugins/topology"
 	"github.com/gridwarden/gridwarden/plugins/undersized"
@@ -16,5 +17,8 @@ import (
 
 // Detectors returns a new instance of each built-in detector, by name.
 func Detectors() []sdk.Detector {
-	return []sdk.Detector{declareduse.New(), energybalance.New(), hiddenmining.New(), topology.New(), tariffmisuse.New(), undersized.New(), watchlist.New()}
+	return []sdk.Detector{
+		declareduse.New(), energybalance.New(), hiddenmining.New(), tamper.New(),
+		tariffmisuse.New(), topology.New(), undersized.New(), watchlist.New(),
+	}
 }

@@ -24,6 +24,7 @@ import (
 //	               or, for one without a meter, transformer_unmetered
 //	readings.csv   id, day, p1 … pN: mean power of the intervals in kW (N divides 96);
 //	               day counts from 0, empty cells are missing
+//	events.csv     optional: id, day, second (of the day) and code of what the meters logged
 //	expected.out   the report: scores, findings, explanations, measured values
 //
 // The window is the one that a host would send, and the curves that the
@@ -95,10 +96,16 @@ func readCase(folder string) (Scene, error) {
 			power[row[0]][day] = append(power[row[0]][day], kw)
 		}
 	}
+	logged, err := readEvents(folder)
+	if err != nil {
+		return s, err
+	}
 	s.NoReference = true
 	for _, row := range subjects[1:] {
 		days := power[row[0]]
-		s.Members = append(s.Members, Member{subjectOf(subjects[0], row), func(day, quarter int) float64 {
+		subject := subjectOf(subjects[0], row)
+		subject.Events = logged[row[0]]
+		s.Members = append(s.Members, Member{subject, func(day, quarter int) float64 {
 			if len(days[day]) == 0 {
 				return math.NaN()
 			}
@@ -106,6 +113,33 @@ func readCase(folder string) (Scene, error) {
 		}})
 	}
 	return s, nil
+}
+
+// readEvents reads what the meters of a case logged, in order of time.
+func readEvents(folder string) (map[string][]sdk.Event, error) {
+	file := filepath.Join(folder, "events.csv")
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	rows, err := readCSV(file)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]sdk.Event{}
+	for line, row := range rows[1:] {
+		day, err := strconv.Atoi(row[1])
+		second, err2 := strconv.Atoi(row[2])
+		if err != nil || err2 != nil {
+			return nil, fmt.Errorf("events.csv:%d: day %q, second %q; give whole numbers from 0", line+2, row[1], row[2])
+		}
+		out[row[0]] = append(out[row[0]], sdk.Event{Day: firstDay + sdk.Date(day), Second: int32(second), Code: sdk.EventCode(row[3])})
+	}
+	for _, events := range out {
+		sort.SliceStable(events, func(i, j int) bool {
+			return events[i].Day < events[j].Day || events[i].Day == events[j].Day && events[i].Second < events[j].Second
+		})
+	}
+	return out, nil
 }
 
 func subjectOf(header, row []string) sdk.Subject {

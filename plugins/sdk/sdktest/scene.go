@@ -113,6 +113,9 @@ type Scene struct {
 	IntervalSeconds int
 }
 
+// firstDay is the first day of every scene.
+const firstDay sdk.Date = 20_000
+
 // Window builds the window that a host would send to a detector with this
 // description. With curves it is the one that answers a request.
 func (s Scene) Window(d sdk.Description, curves bool) *sdk.Window {
@@ -125,7 +128,7 @@ func (s Scene) Window(d sdk.Description, curves bool) *sdk.Window {
 	if s.Prior == 0 {
 		s.Prior = 0.01
 	}
-	w := &sdk.Window{ID: 1, Scope: d.Scope, FirstDay: 20_000, Days: s.Days, Prior: s.Prior, Subjects: make([]sdk.Subject, len(s.Members))}
+	w := &sdk.Window{ID: 1, Scope: d.Scope, FirstDay: firstDay, Days: s.Days, Prior: s.Prior, Subjects: make([]sdk.Subject, len(s.Members))}
 	if curves {
 		w.ID, w.Curves = 2, make([]sdk.Curve, len(s.Members))
 	}
@@ -208,7 +211,7 @@ func (s Scene) curve(d sdk.Description, load Load) sdk.Curve {
 	if seconds == 0 {
 		seconds = 900
 	}
-	c := sdk.Curve{IntervalSeconds: seconds, Start: time.Unix(20_000*86400, 0).UTC(), DayStart: []int32{0}, Columns: make(map[meter.Quantity][]float32)}
+	c := sdk.Curve{IntervalSeconds: seconds, Start: time.Unix(int64(firstDay)*86400, 0).UTC(), DayStart: []int32{0}, Columns: make(map[meter.Quantity][]float32)}
 	var power []float32
 	for day := range s.Days {
 		quarters := s.quarters(load, day)

@@ -1,0 +1,11 @@
+package tamper
+
+import (
+	"testing"
+
+	"github.com/gridwarden/gridwarden/plugins/sdk/sdktest"
+)
+
+func TestCases(t *testing.T) { sdktest.Cases(t, New(), "testdata/cases") }
+
+func TestConformance(t *testing.T) { sdktest.Conform(t, New()) }
