@@ -58,10 +58,11 @@ func (b *bench) calibration(all []*accuracy.Trialled) {
 	}
 	s.say("Reliability, both injectors:")
 	s.table([]string{"risk", "mean risk", "share of mines", "n", "of all, at the prior"}, rows)
-	b.drawReliability(reliability)
+	_, slope := accuracy.CalibrationLine(weighed)
+	b.drawReliability(reliability, slope)
 }
 
-func (b *bench) drawReliability(bins []accuracy.Bin) {
+func (b *bench) drawReliability(bins []accuracy.Bin, slope float64) {
 	const floor = .0003
 	at := func(p float64) float64 { return math.Log10(math.Max(p, floor)) }
 	ticks := []plot.Tick{{At: -3, Text: "0.001"}, {At: -2, Text: "0.01"}, {At: -1, Text: "0.1"}, {At: math.Log10(.5), Text: "0.5"}, {At: 0, Text: "1"}}
@@ -72,7 +73,7 @@ func (b *bench) drawReliability(bins []accuracy.Bin) {
 		}
 	}
 	b.charts["reliability"] = &plot.Chart{
-		Title:    "What the risk says, and how often it comes true",
+		Title:    fmt.Sprintf("What the risk says, and how often it comes true: slope %.2f", slope),
 		Subtitle: fmt.Sprintf("share of mines by mean risk of a bin, at a prior of %g, both axes logarithmic", b.o.prior),
 		X:        "risk", Y: "share that are mines", XMin: at(floor), XMax: 0, YMin: at(floor), YMax: 0, XTicks: ticks, YTicks: ticks,
 		Series: []plot.Series{s, {Name: "perfect", Kind: plot.Guide, Points: []plot.Point{{X: at(floor), Y: at(floor)}, {}}}},

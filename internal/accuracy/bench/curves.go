@@ -34,6 +34,7 @@ func (b *bench) drawMining(all []*accuracy.Trialled) {
 		Title:    fmt.Sprintf("Mines stand above the others: area %.3f with shapes, %.3f with physics", accuracy.OverSeeds(of(all, "shapes"), accuracy.AUCOf).Mean, accuracy.OverSeeds(of(all, "physics"), accuracy.AUCOf).Mean),
 		Subtitle: "share of the mines by share of the others at falling risk, to 30 % of the others",
 		X:        "share of the others", Y: "share of the mines", XMax: .3, YMax: 1,
+		XTicks: []plot.Tick{{At: 0, Text: "0"}, {At: .05, Text: "0.05"}, {At: .1, Text: "0.1"}, {At: .15, Text: "0.15"}, {At: .2, Text: "0.2"}, {At: .25, Text: "0.25"}, {At: .3, Text: "0.3"}},
 	}
 	pr := &plot.Chart{
 		Title:    fmt.Sprintf("Precision at k is %.2f with shapes, %.2f with physics", accuracy.OverSeeds(of(all, "shapes"), accuracy.PrecisionAtK).Mean, accuracy.OverSeeds(of(all, "physics"), accuracy.PrecisionAtK).Mean),
@@ -57,7 +58,7 @@ func (b *bench) drawMining(all []*accuracy.Trialled) {
 	// With k the number of mines, precision at k is recall at k; at half of k a
 	// precision of .9 is a recall of .45.
 	pr.Series = append(pr.Series,
-		plot.Series{Name: "limits", Kind: plot.Limit, Marks: true, Points: []plot.Point{{X: .45, Y: .9}, {X: .7, Y: .7}}})
+		plot.Series{Name: "limits", Kind: plot.Limit, Marks: true, Points: []plot.Point{{X: .45, Y: .9}, {X: math.NaN()}, {X: .7, Y: .7}}})
 	b.charts["roc"], b.charts["precision-recall"] = roc, pr
 	b.charts["recall-by-size"] = b.bySize(all)
 }
@@ -66,12 +67,12 @@ func (b *bench) bySize(all []*accuracy.Trialled) *plot.Chart {
 	edges := []float64{0, .1, .2, .3, .5, .75, 1, 2, 4, math.Inf(1)}
 	c := &plot.Chart{
 		Title: "Which mines are found, by their share of the host's load", Subtitle: "recall at k, with 95 % intervals, both injectors",
-		X: "size over the host's own mean", Y: "recall at k", XMin: -.5, XMax: float64(len(edges)) - 1.5, YMax: 1,
+		X: "size, % of the host's own mean", Y: "recall at k", XMin: -.5, XMax: float64(len(edges)) - 1.5, YMax: 1,
 	}
 	for k := range len(edges) - 1 {
-		text := fmt.Sprintf("%.0f–%.0f %%", 100*edges[k], 100*edges[k+1])
+		text := fmt.Sprintf("%.0f–%.0f", 100*edges[k], 100*edges[k+1])
 		if math.IsInf(edges[k+1], 1) {
-			text = fmt.Sprintf("> %.0f %%", 100*edges[k])
+			text = fmt.Sprintf("> %.0f", 100*edges[k])
 		}
 		c.XTicks = append(c.XTicks, plot.Tick{At: float64(k), Text: text})
 	}
