@@ -31,16 +31,21 @@ func (*Detector) Describe() sdk.Description {
 		Scope:      sdk.ScopeUsagePoint,
 		Quantities: []meter.Quantity{meter.ActivePower},
 		Features: []sdk.Feature{
-			sdk.MeanKW, sdk.MinKW, sdk.P10KW, sdk.P25KW, sdk.P50KW, sdk.P75KW, sdk.NightKW, sdk.MorningKW, sdk.DaytimeKW,
-			sdk.EveningKW, sdk.StdKW, sdk.RoughnessKW, sdk.FlatShare, sdk.GoodShare, sdk.PowerFactorAvg, sdk.THDCurrentAvg,
+			sdk.MeanKW, sdk.MinKW, sdk.P25KW, sdk.P50KW, sdk.MaxKW, sdk.NightKW, sdk.MorningKW, sdk.DaytimeKW, sdk.EveningKW,
+			sdk.RoughnessKW, sdk.FlatShare, sdk.GoodShare, sdk.PowerFactorAvg, sdk.THDCurrentAvg,
 		},
 		MinimumQuality: meter.Uncertain,
 		LookbackDays:   400,
+		Attributes: []string{
+			sdk.AttrCategory, sdk.AttrDeclaredUse, sdk.AttrContractedKVA, sdk.AttrRegisteredDC, sdk.AttrExpectedHighKWh, sdk.AttrExpectedNight,
+			sdk.AttrExpectedFlat, sdk.AttrPeerNightKW, sdk.AttrPeerCount, sdk.AttrListedIP,
+		},
 	}
 }
 
 // Evaluate implements sdk.Detector.
 func (d *Detector) Evaluate(ctx context.Context, w *sdk.Window, out *sdk.Report) error {
+	cards := newCards()
 	for i := range w.Subjects {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -53,7 +58,7 @@ func (d *Detector) Evaluate(ctx context.Context, w *sdk.Window, out *sdk.Report)
 		if !ok {
 			continue
 		}
-		v := judge(&m, subject)
+		v := judge(cards, &m, subject)
 		if w.Curves == nil && v.total > askAbove {
 			out.RequestCurves(subject.ID)
 		}

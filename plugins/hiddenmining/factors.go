@@ -29,6 +29,14 @@ const (
 	Roughness        Factor = "roughness"         // hour-to-hour variation over the mean
 	DayToDay         Factor = "day_to_day"        // day-to-day variation of the base over the base
 	WeekendRatio     Factor = "weekend_ratio"     // ln of weekend over workday base load
+	StepWeek         Factor = "step_week"         // difference of the rise between workdays and weekends over the rise
+	StepAll          Factor = "step_all"          // rise of the daily mean against that of the base load, |1 − ratio|
+	ContractBase     Factor = "contract_base"     // ln of base load over contracted capacity
+	ContractPeak     Factor = "contract_peak"     // ln of the usual highest hour over contracted capacity
+	NightExpected    Factor = "night_expected"    // ln of night over daytime load against the usual highest of the declared use
+	WeatherShare     Factor = "weather_share"     // how much of the base load goes with the temperature
+	PowerFactor      Factor = "power_factor"      // of what was added, else of the load
+	Distortion       Factor = "distortion"        // harmonic distortion of the same current, %
 )
 
 // stepFloorKW is the smallest rise that is told from none.
@@ -45,6 +53,11 @@ type Measures struct {
 	raw     bool    // measured on the raw curve too
 	baseKW  float64 // base load of the latest stretch
 	meanKW  float64
+	drops   int     // sudden falls that recovered
+	dropKW  float64 // their usual size
+	unitKW  float64 // machine that the jumps are multiples of
+
+	standing bool // more likely there before the first day than begun within the window
 }
 
 // Measure takes the factors of subject i of a window of daily features. ok is
@@ -87,6 +100,8 @@ func (m *Measures) measureStep() {
 	f[StepStays] = st.Stays
 	f[StepRatio] = math.Log(st.Rise / max(between(s.mean, st.Before, st.At), 0.05))
 	f[StepKW] = math.Log(max(st.Rise, 0.01))
+	f[StepAll] = math.Abs(rise(s.mean)/st.Rise - 1)
+	m.measureWeek()
 }
 
 func (m *Measures) measureLevel(subject *sdk.Subject, from int) {
@@ -106,17 +121,12 @@ func (m *Measures) measureLevel(subject *sdk.Subject, from int) {
 	f[Notch] = (min(night, day) - evening) / max(mean, 0.01)
 	f[Roughness] = between(s.rough, from, n) / max(mean, 0.01)
 	f[DayToDay] = robust.MAD(s.p25[from:]) / base
-	var week, end []float64
-	for k := from; k < n; k++ {
-		if s.weekend[k] {
-			end = append(end, s.p25[k])
-		} else {
-			week = append(week, s.p25[k])
-		}
-	}
-	if len(week) > 2 && len(end) > 1 {
+	if week, end := s.split(s.p25, from, n); len(week) > 2 && len(end) > 1 {
 		f[WeekendRatio] = math.Abs(math.Log(max(robust.Median(end), 0.01) / max(robust.Median(week), 0.01)))
 	}
+	m.measurePremises(subject, from)
+	m.measureWeather(from)
+	m.measureCurrent(from)
 }
 
 // home reports whether the records say that people live behind the point.

@@ -1,6 +1,8 @@
 package hiddenmining
 
 import (
+	"math"
+
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
 
@@ -23,6 +25,7 @@ const (
 	registered   Factor = "registered_data_centre"
 	unregistered Factor = "unregistered_data_centre"
 	listed       Factor = "listed_address"
+	twoWays      Factor = "two_ways" // what the choice between the two hypotheses costs
 )
 
 // Log-odds of what the records say. They come from counting, not from a fit:
@@ -50,17 +53,71 @@ func explainedByUse(m *Measures, s *sdk.Subject) bool {
 	return !(high > 0) || 24*m.meanKW <= oversize*high
 }
 
-func judge(m *Measures, s *sdk.Subject) verdict {
-	var v verdict
-	flat := explainedByUse(m, s)
-	card := dailyCard()
+// Class is which loads a load is compared with.
+type Class string
+
+// Classes.
+const (
+	Homes    Class = "homes"    // dwellings
+	Others   Class = "others"   // everybody whose declared use is not flat by nature
+	Declared Class = "declared" // those whose declared use is
+)
+
+// ClassOf returns the class of a subject.
+func ClassOf(m *Measures, s *sdk.Subject) Class {
 	switch {
-	case flat && m.raw:
-		card = declaredHourlyCard()
-	case flat:
-		card = declaredDailyCard()
-	case m.raw:
-		card = hourlyCard()
+	case explainedByUse(m, s):
+		return Declared
+	case home(s):
+		return Homes
+	}
+	return Others
+}
+
+// cards are the score cards by class, without and with the raw curve.
+type cards struct{ daily, hourly map[Class]hypotheses }
+
+// hypotheses are the two ways in which a mine can be behind a load, each with
+// a card of its own: a mine that ran before the first day shows no step, and
+// that it shows none must not speak for it or against it.
+type hypotheses struct{ begun, standing Card }
+
+func newCards() cards {
+	return cards{
+		daily: map[Class]hypotheses{
+			Homes: {homesDailyBegun(), homesDailyStanding()}, Others: {othersDailyBegun(), othersDailyStanding()},
+			Declared: {declaredDailyBegun(), declaredDailyStanding()},
+		},
+		hourly: map[Class]hypotheses{
+			Homes: {homesHourlyBegun(), homesHourlyStanding()}, Others: {othersHourlyBegun(), othersHourlyStanding()},
+			Declared: {declaredHourlyBegun(), declaredHourlyStanding()},
+		},
+	}
+}
+
+// standingShare is the share of mines that already run when a window begins.
+const standingShare = 0.25
+
+// Either joins the log-likelihood ratios of the two hypotheses to that of
+// either being true: ln(¾ exp(begun) + ¼ exp(standing)).
+func Either(begun, standing float64) float64 {
+	a, b := math.Log(1-standingShare)+begun, math.Log(standingShare)+standing
+	if a < b {
+		a, b = b, a
+	}
+	return a + math.Log1p(math.Exp(b-a))
+}
+
+func judge(cards cards, m *Measures, s *sdk.Subject) verdict {
+	var v verdict
+	h := cards.daily[ClassOf(m, s)]
+	if m.raw {
+		h = cards.hourly[ClassOf(m, s)]
+	}
+	begun, standing := h.begun.Score(m.Factors), h.standing.Score(m.Factors)
+	card := h.begun
+	if m.standing = math.Log(standingShare)+standing > math.Log(1-standingShare)+begun; m.standing {
+		card = h.standing
 	}
 	v.add(noSign, card.Base)
 	for i := range card.Rows {
@@ -68,6 +125,7 @@ func judge(m *Measures, s *sdk.Subject) verdict {
 			v.add(card.Rows[i].Factor, card.Rows[i].At(x))
 		}
 	}
+	v.add(twoWays, Either(begun, standing)-v.total)
 	v.weighRecords(m, s)
 	v.total = min(max(v.total, -maxTotal), maxTotal)
 	return v

@@ -96,6 +96,8 @@ func (m *Measures) measureRaw(c *sdk.Curve) {
 	m.raw = true
 	m.hourlyStep(p)
 	m.dailyNotch(p)
+	m.measureOutages(c)
+	m.measureEnvelope(p)
 }
 
 // hourlyStep looks for the day around which all hours rose together.

@@ -12,11 +12,11 @@ import (
 type series struct {
 	day []int // index of each valid day in the window
 
-	mean, min, p10, p25, p50, p75      []float64
-	night, morning, daytime, evening   []float64
-	std, rough, flat, longest, pf, thd []float64
-	temperature                        []float64 // of the same days; nil without weather
-	weekend                            []bool    // Saturday, Sunday or holiday
+	mean, min, p25, p50, max         []float64
+	night, morning, daytime, evening []float64
+	rough, flat, pf, thd             []float64
+	temperature                      []float64 // of the same days; nil without weather
+	weekend                          []bool    // Saturday, Sunday or holiday
 }
 
 const minGoodShare = 0.5
@@ -46,12 +46,12 @@ func newSeries(w *sdk.Window, i int) *series {
 		}
 		return out
 	}
-	s.mean, s.min, s.p10, s.p25 = pick(sdk.MeanKW), pick(sdk.MinKW), pick(sdk.P10KW), pick(sdk.P25KW)
-	s.p50, s.p75 = pick(sdk.P50KW), pick(sdk.P75KW)
+	s.mean, s.min, s.max = pick(sdk.MeanKW), pick(sdk.MinKW), pick(sdk.MaxKW)
+	s.p25, s.p50 = pick(sdk.P25KW), pick(sdk.P50KW)
 	s.night, s.morning = pick(sdk.NightKW), pick(sdk.MorningKW)
 	s.daytime, s.evening = pick(sdk.DaytimeKW), pick(sdk.EveningKW)
-	s.std, s.rough, s.flat = pick(sdk.StdKW), pick(sdk.RoughnessKW), pick(sdk.FlatShare)
-	s.longest, s.pf, s.thd = pick(sdk.LongestFlatH), pick(sdk.PowerFactorAvg), pick(sdk.THDCurrentAvg)
+	s.rough, s.flat = pick(sdk.RoughnessKW), pick(sdk.FlatShare)
+	s.pf, s.thd = pick(sdk.PowerFactorAvg), pick(sdk.THDCurrentAvg)
 	return s
 }
 
@@ -59,6 +59,19 @@ func newSeries(w *sdk.Window, i int) *series {
 // absurd value must not poison the statistics of the other days.
 func finite(v float32) bool {
 	return !math.IsNaN(float64(v)) && math.Abs(float64(v)) < 1e9
+}
+
+// split parts the values of valid days from (inclusive) to to (exclusive) into
+// workdays and days off.
+func (s *series) split(values []float64, from, to int) (week, end []float64) {
+	for k := max(from, 0); k < min(to, len(values)); k++ {
+		if s.weekend[k] {
+			end = append(end, values[k])
+		} else {
+			week = append(week, values[k])
+		}
+	}
+	return week, end
 }
 
 // between returns the median of values over valid days from (inclusive) to to
