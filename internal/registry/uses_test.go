@@ -42,6 +42,8 @@ func TestMatchDeclaredUse(t *testing.T) {
 		"sale of computers and parts": "computer_sales", "computer_sales": "computer_sales", "电脑销售": "computer_sales",
 		"ｃｏｌｄ　ｓｔｏｒｅ": "cold_store", "居民生活用电": "dwelling", "张三网吧": "internet_cafe",
 		"Internet Café": "internet_cafe", "Internet Cafe\u0301": "internet_cafe", "workshop of a tailor": "workshop",
+		"landlord's supply, lifts": "corridor", "Traffic lights, junction 12": "traffic_signal", "红绿灯": "traffic_signal", "Shinto shrine": "worship",
+		"public library": "community_centre", "public toilets in the park": "public_toilet", "路灯照明": "street_light", "村委会": "community_centre",
 		"photoshop": "other", "": "other", "zzz": "other", "other": "other",
 	} {
 		if got := uses.Match(text); got != want {
