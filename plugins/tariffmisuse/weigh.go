@@ -85,7 +85,7 @@ func (d *Detector) trade(v *verdict, l *shape, s *sdk.Subject, b billed, share f
 	short := robust.Ramp(l.plateau, 0.5, 0.72) * robust.Ramp(math.Log(l.dayOverEvening), 0.1, 0.7)
 	long := longHours * robust.Ramp(l.longPlateau, 0.55, 0.75)
 	closing := robust.Ramp(0.75-l.closed, 0, 0.35) * robust.Ramp(l.closedT, 3, 6)
-	heating := 1 - robust.Ramp(l.weather, 0.3, 0.7)
+	heating := math.Max(1-robust.Ramp(l.weather, 0.3, 0.7), closing) // the weather knows no day of rest
 	v.core = material * contrast * heating * math.Max(short, long)
 	if b.class == "agricultural" {
 		// Milking, pumping and ventilation keep hours too, but no farm rests
@@ -121,7 +121,7 @@ func (d *Detector) constant(v *verdict, l *shape, s *sdk.Subject, b billed, shar
 	high := usualHigh(s)
 	level := robust.Ramp(math.Log(l.kwhDay/d.config.FlatKWhDay), 0, 0.7)
 	if high > 0 {
-		level *= robust.Ramp(math.Log(l.kwhDay/high), 0, math.Log(2.5))
+		level *= robust.Ramp(math.Log(l.kwhDay/high), 0, math.Log(4))
 	}
 	shape := robust.Ramp(l.flat, 0.4, 0.8) * robust.Ramp(l.loadFactor, 0.65, 0.85) * robust.Ramp(l.night/math.Max(l.day, 1e-3), 0.6, 0.85)
 	v.flat = shape * level * (1 - robust.Ramp(l.weather, 0.3, 0.7))
