@@ -92,7 +92,7 @@ opens cases that people decide.`,
 	root.AddCommand(
 		newDemo(), newRun(), newCheck(), newScan(), newProbe(), newDevices(),
 		newPlugins(), newStream(), newCluster(), newCases(), newUsers(), newRegistry(), newOPCUA(), newHistorian(), newVersion(),
-		newImport(), newReadings(), newRisk(), newBackup(), newRestore(),
+		newImport(), newReadings(), newReplay(), newRisk(), newBackup(), newRestore(), newWatchlist(),
 	)
 	argumentsAreInput(root)
 	return root

@@ -14,6 +14,7 @@ import (
 	"github.com/gridwarden/gridwarden/internal/ingest"
 	"github.com/gridwarden/gridwarden/internal/registry"
 	"github.com/gridwarden/gridwarden/internal/tariff"
+	"github.com/gridwarden/gridwarden/internal/watchlist"
 )
 
 // MaxDays is the longest span that one scan judges; earlier days are left out.
@@ -42,8 +43,10 @@ type Outcome struct {
 	Import *ingest.Report
 	Result *detect.Result
 	// Open names the measures that are open today, by usage point.
-	Open    map[string][]string
-	Seconds Seconds
+	Open map[string][]string
+	// Watchlist is the reconciliation of the registry's watchlist, nil without one.
+	Watchlist *watchlist.Report
+	Seconds   Seconds
 }
 
 // Seconds say how long the steps of a scan took.
@@ -104,7 +107,11 @@ func Judge(ctx context.Context, o Options, days *Days) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Import: days.Report, Result: result, Open: open, Seconds: Seconds{Read: days.Took.Seconds(), Detect: time.Since(began).Seconds()}}, nil
+	reconciled, err := Reconcile(ctx, o, days, watchlist.Claim{})
+	if err != nil {
+		return nil, err
+	}
+	return &Outcome{Import: days.Report, Result: result, Open: open, Watchlist: reconciled, Seconds: Seconds{Read: days.Took.Seconds(), Detect: time.Since(began).Seconds()}}, nil
 }
 
 // OpenMeasures names the measures that are open today for every usage point

@@ -24,14 +24,19 @@ func Write(dir string, o *Outcome, all bool) error {
 	}
 	r := o.Result
 	points := Listed(r, all)
-	for _, f := range []struct {
+	files := []struct {
 		name  string
 		write func(io.Writer) error
 	}{
 		{"findings.csv", func(w io.Writer) error { return writeFindings(w, points, o.Open) }},
 		{"transformer_findings.csv", func(w io.Writer) error { return writeTransformers(w, r.Transformers) }},
 		{"findings.json", func(w io.Writer) error { return WriteJSON(w, o, all) }},
-	} {
+		{"watchlist.json", func(w io.Writer) error { return o.Watchlist.WriteJSON(w) }},
+	}
+	if o.Watchlist == nil {
+		files = files[:3]
+	}
+	for _, f := range files {
 		if err := writeFile(filepath.Join(dir, f.name), f.write); err != nil {
 			return err
 		}
