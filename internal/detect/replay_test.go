@@ -133,7 +133,7 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.New == 0 || c.Gone != 1 || c.Then.Version == c.Now.Version || len(c.Changes) != c.New+c.Changed || len(c.Opens) == 0 {
+	if c.New == 0 || c.Gone != 1 || c.Then.Version == c.Now.Version || len(c.Changes) != c.New+c.Changed+c.Gone || len(c.Opens) == 0 {
 		t.Errorf("%+v", c)
 	}
 	if back, err := Compare(now, then, "stepper", 0.05); err != nil || back.Gone != c.New || back.New != c.Gone || len(back.NoMore) != len(c.Opens) {
