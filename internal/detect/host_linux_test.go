@@ -17,8 +17,13 @@ import (
 func stopMyself() { _ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) }
 
 // runTestHost launches plugins, says their process ids, and waits to be killed.
+// A third-party program is taken from the arguments: its path and checksum.
 func runTestHost() {
-	p, err := Launch(context.Background(), LaunchConfig{BuiltIn: Command{Path: os.Args[0], Env: []string{modeEnv + "=good"}}})
+	config := LaunchConfig{BuiltIn: builtIn("good"), Warden: builtIn("ward")}
+	if len(os.Args) == 4 {
+		config.ThirdParty = []ThirdParty{{Name: os.Args[1], Path: os.Args[2], SHA256: os.Args[3]}}
+	}
+	p, err := Launch(context.Background(), config)
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"os"
@@ -72,20 +71,4 @@ func (l Limits) hints() []string {
 		}
 	}
 	return out
-}
-
-// ParseBytes reads a size such as 2GiB, 512MiB or 1.5GB; a bare number counts bytes.
-func ParseBytes(text string) (int64, error) {
-	at := len(text)
-	for at > 0 && (text[at-1] < '0' || text[at-1] > '9') {
-		at--
-	}
-	unit, ok := map[string]float64{
-		"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
-	}[text[at:]]
-	n, err := strconv.ParseFloat(cmp.Or(text[:at], "x"), 64)
-	if err != nil || !ok || !(n > 0) || n*unit >= math.MaxInt64 {
-		return 0, fmt.Errorf("%q is not a size; write it as 2GiB or 512MiB", text)
-	}
-	return int64(n * unit), nil
 }

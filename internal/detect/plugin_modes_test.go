@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -61,6 +62,63 @@ func serveTestPlugin() bool {
 			case <-time.After(time.Minute):
 			}
 		}})
+	case "hungry": // takes ever more memory, a little at a time
+		sdk.Serve(misbehaving{"hungry", func(context.Context) {
+			var held [][]byte
+			for {
+				held = append(held, bytes.Repeat([]byte{1}, 4<<20))
+				time.Sleep(2 * time.Millisecond)
+			}
+		}})
+	case "hungry_child": // has a child do so
+		sdk.Serve(misbehaving{"hungry_child", func(context.Context) { runMyself("glutton") }})
+	case "glutton":
+		var held [][]byte
+		for {
+			held = append(held, bytes.Repeat([]byte{1}, 4<<20))
+			time.Sleep(2 * time.Millisecond)
+		}
+	case "forks": // starts ever more processes
+		sdk.Serve(misbehaving{"forks", func(context.Context) {
+			for {
+				startMyself("idle", false)
+				time.Sleep(5 * time.Millisecond)
+			}
+		}})
+	case "idle":
+		select {}
+	case "spins": // uses a processor for as long as it is let
+		sdk.Serve(misbehaving{"spins", func(ctx context.Context) {
+			for ctx.Err() == nil {
+			}
+		}})
+	case "leaves_children": // has children in its own group and outside it
+		startMyself("idle", false)
+		startMyself("idle", true)
+		sdk.Serve(renamed{stepper{}, "leaves_children"})
+	case "once": // ends the first time that it is asked
+		sdk.Serve(misbehaving{"once", func(context.Context) {
+			if os.Mkdir(os.Args[0]+".asked", 0o700) == nil {
+				os.Exit(5)
+			}
+		}})
+	case "no_handshake": // starts, and says one letter a second
+		for _, c := range "1|1|unix|/nowhere|grpc|" {
+			fmt.Printf("%c", c)
+			time.Sleep(time.Second)
+		}
+		select {}
+	case "chatters": // writes to stderr without end
+		go func() {
+			for {
+				fmt.Fprintln(os.Stderr, strings.Repeat("chatter ", 100))
+			}
+		}()
+		sdk.Serve(renamed{stepper{}, "chatters"})
+	case "ward":
+		if err := Ward(os.Stdin, os.Args[len(os.Args)-1]); err != nil {
+			os.Exit(1)
+		}
 	case "configurable":
 		sdk.Serve(&configurable{})
 	case "host":
@@ -148,10 +206,20 @@ func (h *hostile) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientCo
 
 func (h *hostile) Describe(context.Context, *detectorv1.DescribeRequest) (*detectorv1.DescribeResponse, error) {
 	d := &detectorv1.Description{Name: h.mode, Version: "1", Scope: "usage_point", Features: []string{"energy_kwh"}}
+	if h.mode == "blocks_in_describe" {
+		select {}
+	}
 	if h.mode == "description" {
 		d.Scope, d.Features = "galaxy", []string{"mood"}
 	}
 	return &detectorv1.DescribeResponse{Detectors: []*detectorv1.Description{d}}, nil
+}
+
+func (h *hostile) Configure(context.Context, *detectorv1.ConfigureRequest) (*detectorv1.ConfigureResponse, error) {
+	if h.mode == "blocks_in_configure" {
+		select {}
+	}
+	return &detectorv1.ConfigureResponse{}, nil
 }
 
 func (h *hostile) Evaluate(stream detectorv1.DetectorService_EvaluateServer) error {
@@ -207,6 +275,12 @@ func (h *hostile) Evaluate(stream detectorv1.DetectorService_EvaluateServer) err
 		send(id, found())
 	case "empty":
 		send(id, &detectorv1.EvaluateResponse{})
+	case "flood_of_scores": // without ever being done
+		for stream.Context().Err() == nil {
+			send(id, scores(subject, 0.5))
+		}
+	case "silent":
+		<-stream.Context().Done()
 	case "hangs_up":
 		return nil
 	}

@@ -164,7 +164,11 @@ func (c *process) stop() {
 	c.stopped.Do(func() {
 		c.ended.Store(true)
 		end := c.launch.watcher.remove(c)
-		force := time.AfterFunc(stopGrace, func() { killTree(c.cmd) })
+		// Whoever holds the process's output keeps Kill waiting: its children too.
+		force := time.AfterFunc(stopGrace, func() {
+			killTree(c.cmd)
+			end()
+		})
 		defer force.Stop()
 		c.client.Kill()
 		killTree(c.cmd)

@@ -83,7 +83,9 @@ func (r *remote) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.plugins.config.StartTimeout)
 	defer cancel()
 	r.mu.Lock()
-	r.sum, r.state = c.sum, PluginReady
+	if r.sum, r.state = c.sum, PluginReady; r.failures > 0 {
+		r.state = PluginFailed
+	}
 	r.mu.Unlock()
 	if check := r.plugins.config.CheckConfig; check != nil {
 		if wrong := check(&r.description, r.config); wrong != nil {

@@ -119,7 +119,10 @@ func (t *tree) members(all []task) []task {
 	}
 	for i := range all {
 		p := &all[i]
-		if p.group == t.root || t.known[p.pid] == p.started || t.marked(p) {
+		if p.pid <= 1 {
+			continue // nothing is ever done to the system's first process
+		}
+		if p.group == t.root || is(t.known, p) || t.marked(p) {
 			take(i)
 		}
 		if in[i] && t.root < 0 && p.pid == p.group {
@@ -144,8 +147,15 @@ func (t *tree) members(all []task) []task {
 	return out
 }
 
+// is reports whether a process is among those seen before, and not another
+// that has come to bear its number.
+func is(seen map[int]uint64, p *task) bool {
+	started, ok := seen[p.pid]
+	return ok && started == p.started
+}
+
 func (t *tree) marked(p *task) bool {
-	if t.alien[p.pid] == p.started {
+	if is(t.alien, p) {
 		return false
 	}
 	if p.pid != os.Getpid() && bears(p.pid, t.mark) {

@@ -85,7 +85,12 @@ func (w *watcher) remove(c *process) (end func()) {
 		close(w.stop)
 		w.stop = nil
 	}
-	return one.tree.kill
+	var killing sync.Mutex
+	return func() {
+		killing.Lock()
+		defer killing.Unlock()
+		one.tree.kill()
+	}
 }
 
 // wait returns once no loop runs any more.
