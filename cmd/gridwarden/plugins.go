@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"text/tabwriter"
 
@@ -13,7 +10,6 @@ import (
 
 	"github.com/gridwarden/gridwarden/internal/config"
 	"github.com/gridwarden/gridwarden/internal/detect"
-	"github.com/gridwarden/gridwarden/internal/host"
 	"github.com/gridwarden/gridwarden/plugins/builtin"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
@@ -25,7 +21,8 @@ func newPlugins() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPluginsList(), newPluginsServe(), newPluginsNew(), newPluginsConform())
+	cmd.AddCommand(newPluginsList(), newPluginsServe(), newPluginsNew(), newPluginsConform(),
+		newPluginsVerify(), newPluginsDescribe(), newPluginsKeygen(), newPluginsSign(), newPluginsLock())
 	return cmd
 }
 
@@ -38,17 +35,14 @@ func newPluginsList() *cobra.Command {
 		Example: `  gridwarden plugins list
   gridwarden plugins list -c gridwarden.yaml --json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadOrDefault(file)
 			if err != nil {
 				return badInput{err}
 			}
-			plugins, err := host.LaunchDetectors(cmd.Context(), cfg, nil, slog.New(slog.DiscardHandler), nil)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, plugins.Close()) }()
-			return listPlugins(cmd.OutOrStdout(), plugins.Status(), asJSON)
+			return withDetectors(cmd.Context(), cfg, func(plugins *detect.Plugins) error {
+				return listPlugins(cmd.OutOrStdout(), plugins.Status(), asJSON)
+			})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration with further plugins; without it the built-in ones")
@@ -58,9 +52,7 @@ func newPluginsList() *cobra.Command {
 
 func listPlugins(w io.Writer, list []detect.PluginStatus, asJSON bool) error {
 	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(list) //nolint:wrapcheck // the terminal's own error says it all
+		return printJSON(w, list)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tVERSION\tFROM\tLOOKS AT\tSTATE\tSHA-256\tWHAT")

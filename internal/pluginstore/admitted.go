@@ -53,7 +53,8 @@ func (s *Store) Candidates(ctx context.Context, set Settings) ([]Candidate, erro
 	}
 	var out []Candidate
 	for _, p := range plugins {
-		c := Candidate{Plugin: p, Stray: !lock.names(p.Name), Refused: p.Err()}
+		_, named := lock.Admission(p.Name)
+		c := Candidate{Plugin: p, Stray: !named, Refused: p.Err()}
 		if c.Refused == nil {
 			c.Refused = lock.Check(p, set.Config)
 		}
@@ -65,21 +66,11 @@ func (s *Store) Candidates(ctx context.Context, set Settings) ([]Candidate, erro
 		}
 		out = append(out, c)
 	}
-	return append(out, lock.missing(plugins, set.Folder)...), nil
-}
-
-// names reports whether a plugin of that name was ever admitted.
-func (l *Lock) names(name string) bool {
-	for _, a := range l.Plugins {
-		if a.Name == name {
-			return true
-		}
-	}
-	return false
+	return append(out, lock.missing(plugins, set.Folder, set.Config)...), nil
 }
 
 // missing lists the plugins that are admitted and not there.
-func (l *Lock) missing(plugins []*Plugin, folder string) []Candidate {
+func (l *Lock) missing(plugins []*Plugin, folder, config string) []Candidate {
 	there := make(map[string]bool)
 	for _, p := range plugins {
 		there[p.Name] = true
@@ -87,9 +78,19 @@ func (l *Lock) missing(plugins []*Plugin, folder string) []Candidate {
 	var out []Candidate
 	for _, a := range l.Plugins {
 		if !there[a.Name] {
-			gone := fmt.Errorf("it is admitted in %s and not in %s; put it back, or admit it no more: gridwarden plugins lock --remove %s", l.file, folder, a.Name)
+			gone := fmt.Errorf("it is admitted in %s and not in %s; put it back, or admit it no more: gridwarden plugins lock -c %s --remove %s", l.file, folder, orFILE(config), a.Name)
 			out = append(out, Candidate{Plugin: &Plugin{Name: a.Name, Dir: folder, ManifestErr: gone}, Refused: gone})
 		}
 	}
 	return out
+}
+
+// Admission returns what is written of a plugin; false where nothing is.
+func (l *Lock) Admission(name string) (Admission, bool) {
+	for _, a := range l.Plugins {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Admission{}, false
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -125,6 +126,37 @@ func orFILE(config string) string {
 // what it held under their names, whole or not at all. A plugin that is not
 // signed or not what was signed must not come here.
 func Admit(file string, plugins []*Plugin, by string, now time.Time) error {
+	return rewrite(file, func(l *Lock) error {
+		for _, p := range plugins {
+			if err := p.Err(); err != nil {
+				return fmt.Errorf("plugin %s: %w", p.Name, err)
+			}
+			l.Plugins = slices.DeleteFunc(l.Plugins, func(a Admission) bool { return a.Name == p.Name })
+			l.Plugins = append(l.Plugins, Admission{
+				Name: p.Name, Version: p.Manifest.Version, Manifest: p.Sum, Key: p.Key.String(), Files: p.Manifest.All(),
+				Admitted: now.UTC().Format(time.RFC3339), By: by,
+			})
+		}
+		return nil
+	})
+}
+
+// Dismiss takes plugins out of the lock file.
+func Dismiss(file string, names []string) error {
+	return rewrite(file, func(l *Lock) error {
+		for _, name := range names {
+			at := slices.IndexFunc(l.Plugins, func(a Admission) bool { return a.Name == name })
+			if at < 0 {
+				return fmt.Errorf("%w: %s is not in %s; name one that is", ErrNotAdmitted, name, file)
+			}
+			l.Plugins = slices.Delete(l.Plugins, at, at+1)
+		}
+		return nil
+	})
+}
+
+// rewrite changes the lock file, whole or not at all.
+func rewrite(file string, change func(*Lock) error) error {
 	// The new file is the lock between two who write at once as well.
 	next := file + ".new"
 	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -139,15 +171,8 @@ func Admit(file string, plugins []*Plugin, by string, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		for _, p := range plugins {
-			if err := p.Err(); err != nil {
-				return fmt.Errorf("plugin %s: %w", p.Name, err)
-			}
-			l.Plugins = slices.DeleteFunc(l.Plugins, func(a Admission) bool { return a.Name == p.Name })
-			l.Plugins = append(l.Plugins, Admission{
-				Name: p.Name, Version: p.Manifest.Version, Manifest: p.Sum, Key: p.Key.String(), Files: p.Manifest.All(),
-				Admitted: now.UTC().Format(time.RFC3339), By: by,
-			})
+		if err := change(l); err != nil {
+			return err
 		}
 		slices.SortFunc(l.Plugins, func(a, b Admission) int { return strings.Compare(a.Name, b.Name) })
 		text, err := l.text()
@@ -175,8 +200,12 @@ func (l *Lock) text() ([]byte, error) {
 		return nil, fmt.Errorf("writing the lock file: %w", err)
 	}
 	text = append([]byte("# The plugins that may start. `gridwarden plugins lock` writes this file.\n"), text...)
-	if _, err := ParseLock(l.file, text); err != nil {
+	again, err := ParseLock(l.file, text)
+	if err != nil {
 		return nil, fmt.Errorf("the lock file would not be readable: %w", err)
+	}
+	if len(l.Plugins) != 0 && !reflect.DeepEqual(again.Plugins, l.Plugins) {
+		return nil, errors.New("the lock file would say something else than what was admitted; give the plugin's files plainer names")
 	}
 	return text, nil
 }
@@ -190,4 +219,21 @@ func syncFolder(dir string) error {
 		return fmt.Errorf("making sure of %s: %w", dir, err)
 	}
 	return nil
+}
+
+// replace writes a file, all of it or nothing.
+func replace(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", name, err), os.Remove(f.Name()))
+	}
+	return syncFolder(filepath.Dir(name))
 }
