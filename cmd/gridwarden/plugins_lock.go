@@ -38,6 +38,7 @@ what was admitted at its next start.`,
 		Example: `  gridwarden plugins lock -c gridwarden.yaml nightowl --dry-run
   gridwarden plugins lock -c gridwarden.yaml nightowl
   gridwarden plugins lock -c gridwarden.yaml --remove nightowl`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 0) == (len(l.remove) == 0) {
 				return badInput{fmt.Errorf("name the plugins to admit, or those to dismiss with --remove; see `%s --help`", cmd.CommandPath())}
