@@ -21,7 +21,7 @@ func newPlugins() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPluginsList(), newPluginsServe(), newPluginsNew(), newPluginsConform(),
+	cmd.AddCommand(newPluginsList(), newPluginsServe(), newPluginsRelease(), newPluginsWard(), newPluginsNew(), newPluginsConform(),
 		newPluginsVerify(), newPluginsDescribe(), newPluginsKeygen(), newPluginsSign(), newPluginsLock())
 	return cmd
 }

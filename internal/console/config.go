@@ -23,12 +23,15 @@ type Config struct {
 	Curves  curve.Store
 	Access  Access
 
-	Cases     CaseSource
-	Loading   func(context.Context) (map[string]Loading, error) // live loading by transformer id
-	Devices   func() []Device
-	Device    func(id string) (*DeviceDetail, bool) // all of one device; nil: devices have no page
-	Reloaded  func() *Reload                        // the last reload of the devices; returns nil before the first
-	Plugins   func() []Plugin
+	Cases    CaseSource
+	Loading  func(context.Context) (map[string]Loading, error) // live loading by transformer id
+	Devices  func() []Device
+	Device   func(id string) (*DeviceDetail, bool) // all of one device; nil: devices have no page
+	Reloaded func() *Reload                        // the last reload of the devices; returns nil before the first
+	Plugins  func() []Plugin
+	// Release lets a quarantined plugin run again; ErrNotFound where there is
+	// none. nil: nobody can here.
+	Release   func(ctx context.Context, name, by string) error
 	Historian Historian                            // nil: none configured
 	Backlog   func(context.Context) (int64, error) // readings waiting in the stream for the historian
 	Ready     func(context.Context) error          // nil: always ready; else /readyz answers with it
@@ -97,8 +100,24 @@ type Plugin struct {
 	SHA256                 string
 	PID                    int
 	Runs                   int64
-	State                  string // running, backoff, quarantined, refused, …
+	State                  string // ready, running, failed, quarantined, refused
 	Error                  string
+	Key                    string // that signed it; "" where it is pinned by its checksum alone
+
+	Shadow   bool      // its findings are kept, and weigh nothing
+	Failures int       // in a row
+	LastRun  time.Time // zero: none yet
+	LastTook time.Duration
+	Windows  int // in the last run
+
+	// What its process used, with all that it started, and may use; 0 is no limit.
+	MemoryPeak, MemoryLimit int64 // bytes
+	CPU                     time.Duration
+	CPULimit                float64       // processors on average
+	Held                    time.Duration // for which it was held up in the last run
+	Watched                 bool          // limits are kept; false: this system cannot
+
+	LastWords string // on stderr, of the process that failed last
 }
 
 // ErrNotFound is returned (wrapped or not) for what does not exist.
@@ -164,7 +183,8 @@ type Unmet struct {
 type User struct {
 	Name        string // login name
 	DisplayName string
-	Role        string // case_officer, control_room …
+	Role        string // case_officer, control_room … (the first of Roles)
+	Roles       []string
 }
 
 // ErrBadLogin is returned by Access for a wrong name or password; it does not

@@ -88,6 +88,9 @@ func handler(service Service) http.Handler {
 	if cluster, ok := service.(ClusterService); ok {
 		serveCluster(mux, cluster)
 	}
+	if plugins, ok := service.(PluginService); ok {
+		servePlugins(mux, plugins)
+	}
 	if backup, ok := service.(BackupService); ok {
 		serveBackup(mux, backup)
 	}

@@ -87,6 +87,7 @@ func (h *Host) judge(ctx context.Context, in detect.Input) (*detect.Result, erro
 	if h.tenancy == nil {
 		return detect.Run(ctx, in)
 	}
+	h.worker.Rest() // detectors that look at the whole fleet are needed for the plan
 	plan, err := detect.NewPlan(ctx, in)
 	if err != nil {
 		return nil, err
@@ -130,9 +131,8 @@ func (h *Host) workForAll(ctx context.Context) error {
 	if h.tenancy == nil {
 		return nil
 	}
-	w := detect.NewWorker(h.detectInput)
-	defer w.Close()
-	return h.tenancy.member.Work(ctx, w.Do)
+	defer h.worker.Close()
+	return h.tenancy.member.Work(ctx, h.worker.Do)
 }
 
 // detectInput is what detection needs of this host, without a span of days.
@@ -140,6 +140,6 @@ func (h *Host) detectInput() detect.Input {
 	return detect.Input{
 		Network: h.Network(), Curves: h.db.Curves(), Location: h.cfg.Location(),
 		Uses: h.reference.Uses, Tariffs: h.reference.Tariffs, Prior: h.cfg.Risk.Prior, Calibration: risk.Calibration(h.cfg.Risk.Calibration),
-		Evaluators: h.plugins.Evaluators(), PseudonymKey: h.secret, Now: h.opts.Now,
+		Evaluators: h.plugins.Evaluators(), Shadow: h.cfg.Plugins.Shadow, PseudonymKey: h.secret, Now: h.opts.Now,
 	}
 }

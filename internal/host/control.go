@@ -18,7 +18,8 @@ func (h *Host) controlled() control.Service {
 		controlView
 		streamView
 		clusterView
-	}{controlView{h}, streamView{h.stream}, clusterView{h}}
+		pluginDesk
+	}{controlView{h}, streamView{h.stream}, clusterView{h}, pluginDesk{h}}
 }
 
 type controlView struct{ h *Host }

@@ -154,6 +154,9 @@ func (h *Host) openDetectors(ctx context.Context) (err error) {
 		return err
 	}
 	launch.Logger, launch.Metrics = h.log, h.metrics
+	if err := h.supervise(&launch); err != nil {
+		return err
+	}
 	h.plugins, err = launchDetectors(ctx, h.cfg, launch)
 	return err
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Version  string
 	Drivers  *drivers.Registry // linked drivers; the host closes them
 	BuiltIn  []string          // command line that serves the built-in detectors
+	Warden   []string          // command line of the plugins' warden (detect.Ward)
 	Profiles []fs.FS           // further device profiles
 	InfluxDB string            // influxd to run as a child process where no historian is configured; "" none
 	Now      func() time.Time  // time.Now where nil
@@ -70,6 +71,7 @@ type Host struct {
 	poller    *poll.Poller
 	tenancy   *tenancy // nil where this host is alone
 	plugins   *detect.Plugins
+	worker    *detect.Worker // does parts of the cluster's detection runs
 	cases     *cases.Service
 	access    *access.Service
 	hub       *console.Hub
@@ -95,6 +97,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*Host, error) {
 		hub: console.NewHub(), latest: newLatest(), detecting: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 		reloads: reloads{token: make(chan struct{}, 1)},
 	}
+	h.worker = detect.NewWorker(h.detectInput)
 	h.detecting <- struct{}{}
 	h.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, c := range opts.Collectors {

@@ -27,6 +27,7 @@ func (h *Host) consoleConfig() console.Config {
 		Device:        h.deviceDetail,
 		Reloaded:      h.reloadView,
 		Plugins:       h.pluginView,
+		Release:       func(ctx context.Context, name, by string) error { return h.ReleasePlugin(ctx, name, "user "+by) },
 		Backlog:       h.Backlog,
 		UseName:       h.useName,
 		Hub:           h.hub,
@@ -76,18 +77,6 @@ func (h *Host) loading(context.Context) (map[string]console.Loading, error) {
 	return out, nil
 }
 
-func (h *Host) pluginView() []console.Plugin {
-	list := h.plugins.Status()
-	out := make([]console.Plugin, len(list))
-	for i, s := range list {
-		out[i] = console.Plugin{
-			Name: s.Name, Version: s.Version, Summary: s.Summary, BuiltIn: s.BuiltIn, SHA256: s.SHA256,
-			PID: s.PID, Runs: int64(s.Runs), State: string(s.State), Error: s.Error,
-		}
-	}
-	return out
-}
-
 // historianView says in the console's words how the historian does.
 type historianView struct{ h *Host }
 
@@ -132,6 +121,9 @@ func (v accessView) User(ctx context.Context, name string) (console.User, error)
 
 func userView(u access.User) console.User {
 	v := console.User{Name: u.Login, DisplayName: u.DisplayName}
+	for _, r := range u.Roles {
+		v.Roles = append(v.Roles, string(r))
+	}
 	if len(u.Roles) > 0 {
 		v.Role = string(u.Roles[0])
 	}
