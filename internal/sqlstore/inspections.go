@@ -59,7 +59,7 @@ func (s *Inspections) Inspections(ctx context.Context) ([]outcomes.Inspection, e
 }
 
 // ResultBefore returns the newest run that was made before a moment, nil where
-// none is kept.
+// none is kept whole.
 func (s *Results) ResultBefore(ctx context.Context, before time.Time) (*detect.Result, error) {
-	return s.readResult(ctx, `SELECT result FROM detection_runs WHERE at < ? ORDER BY at DESC, run_id LIMIT 1`, before.UnixNano())
+	return s.readResult(ctx, `SELECT result FROM detection_runs WHERE at < ? AND considered < ? ORDER BY at DESC, run_id LIMIT 1`, before.UnixNano(), slimState)
 }

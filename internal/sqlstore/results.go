@@ -8,15 +8,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/gridwarden/gridwarden/internal/detect"
 )
 
-// keptRuns is how many detection runs stay in the database; findings that
-// matter live on in their cases.
-const keptRuns = 90
+// keptRuns is how many detection runs stay in the database as they are. Older
+// ones keep what it takes to replay their findings: the findings themselves and
+// what the run was given. Those of some three years do.
+const (
+	keptRuns  = 90
+	keptSlim  = 1100
+	slimState = 2 // added to considered
+)
 
 // largestRun bounds the JSON of a stored run, bytes.
 const largestRun = 8 << 30
@@ -47,8 +53,7 @@ func (s *Results) SaveResult(ctx context.Context, r *detect.Result) error {
 		if err != nil {
 			return fmt.Errorf("store detection run %s: %w", r.RunID, err)
 		}
-		if _, err = tx.exec(ctx, `DELETE FROM detection_runs WHERE run_id NOT IN
-			(SELECT run_id FROM detection_runs ORDER BY at DESC, run_id LIMIT ?)`, keptRuns); err != nil {
+		if err := tx.forgetRuns(ctx); err != nil {
 			return fmt.Errorf("forget old detection runs: %w", err)
 		}
 		if err := tx.post(ctx, []Letter{letter}); err != nil {
@@ -56,6 +61,54 @@ func (s *Results) SaveResult(ctx context.Context, r *detect.Result) error {
 		}
 		return nil
 	})
+}
+
+// forgetRuns makes the old runs slim and drops the very old ones.
+func (tx *Tx) forgetRuns(ctx context.Context) error {
+	type old struct {
+		id   string
+		data []byte
+	}
+	var list []old
+	err := tx.query(ctx, func(rows *sql.Rows) error {
+		var o old
+		if err := rows.Scan(&o.id, &o.data); err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+		list = append(list, o)
+		return nil
+	}, `SELECT run_id, result FROM detection_runs WHERE considered < ? AND run_id NOT IN
+		(SELECT run_id FROM detection_runs ORDER BY at DESC, run_id LIMIT ?)`, slimState, keptRuns)
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		r, err := expandResult(o.data)
+		if err != nil {
+			return fmt.Errorf("run %s: %w", o.id, err)
+		}
+		slim(r)
+		data, err := compressResult(r)
+		if err != nil {
+			return fmt.Errorf("run %s: %w", o.id, err)
+		}
+		if _, err := tx.exec(ctx, `UPDATE detection_runs SET result = ?, considered = considered + ? WHERE run_id = ?`, data, slimState, o.id); err != nil {
+			return fmt.Errorf("run %s: %w", o.id, err)
+		}
+	}
+	_, err = tx.exec(ctx, `DELETE FROM detection_runs WHERE run_id NOT IN
+		(SELECT run_id FROM detection_runs ORDER BY at DESC, run_id LIMIT ?)`, keptSlim)
+	return err
+}
+
+// slim leaves of a run what replaying its findings takes.
+func slim(r *detect.Result) {
+	r.Shadow = nil
+	r.UsagePoints = slices.DeleteFunc(r.UsagePoints, func(a detect.Assessment) bool { return len(a.Findings) == 0 })
+	r.Transformers = slices.DeleteFunc(r.Transformers, func(a detect.TransformerAssessment) bool { return len(a.Findings) == 0 })
+	for i := range r.UsagePoints {
+		r.UsagePoints[i].Contributions = nil
+	}
 }
 
 // LatestResult returns the newest run, nil where there is none yet.
@@ -71,7 +124,7 @@ func (s *Results) Result(ctx context.Context, runID string) (*detect.Result, err
 // MarkConsidered says that cases were opened from a run where they should be.
 func (s *Results) MarkConsidered(ctx context.Context, runID string) error {
 	return s.db.Write(ctx, func(tx *Tx) error {
-		if _, err := tx.exec(ctx, `UPDATE detection_runs SET considered = 1 WHERE run_id = ?`, runID); err != nil {
+		if _, err := tx.exec(ctx, `UPDATE detection_runs SET considered = 1 WHERE run_id = ? AND considered = 0`, runID); err != nil {
 			return fmt.Errorf("mark detection run %s: %w", runID, err)
 		}
 		return nil

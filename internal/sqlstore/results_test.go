@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gridwarden/gridwarden/internal/detect"
+	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
 
 func TestResults(t *testing.T) { eachEngine(t, resultsOfRuns) }
@@ -54,17 +55,55 @@ func resultsOfRuns(t *testing.T, db *DB) {
 	considered("a", false)
 }
 
+// Old runs keep what replaying their findings takes, very old ones nothing.
 func TestOldRunsAreForgotten(t *testing.T) {
-	results := openAt(t, newSQLite(t)).Results()
+	db := openAt(t, newSQLite(t))
+	results := db.Results()
+	run := func(i int) *detect.Result {
+		found := []detect.Finding{{Finding: sdk.Finding{Subject: "U1", Reason: "flat_load"}}}
+		return &detect.Result{
+			RunID: fmt.Sprint("r", i), At: time.Unix(int64(i), 0).UTC(), Inputs: &detect.Inputs{Location: "UTC"},
+			UsagePoints:  []detect.Assessment{{UsagePointID: "U1", Findings: found, Contributions: []detect.Contribution{{Source: "prior"}}}, {UsagePointID: "U2"}},
+			Transformers: []detect.TransformerAssessment{{TransformerID: "T1", Findings: found}, {TransformerID: "T2"}},
+		}
+	}
 	for i := range keptRuns + 2 {
-		if err := results.SaveResult(t.Context(), &detect.Result{RunID: fmt.Sprint("r", i), At: time.Unix(int64(i), 0).UTC()}); err != nil {
+		if err := results.SaveResult(t.Context(), run(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for id, there := range map[string]bool{"r0": false, "r1": false, "r2": true, fmt.Sprint("r", keptRuns+1): true} {
-		if got, err := results.Result(t.Context(), id); err != nil || (got != nil) != there {
-			t.Errorf("run %s: %v, %v", id, got, err)
+	for id, whole := range map[string]bool{"r0": false, "r1": false, "r2": true, fmt.Sprint("r", keptRuns+1): true} {
+		got, err := results.Result(t.Context(), id)
+		if err != nil || got == nil || got.Inputs == nil || len(got.UsagePoints[0].Findings) != 1 || len(got.Transformers[0].Findings) != 1 {
+			t.Fatalf("run %s: %+v, %v", id, got, err)
 		}
+		if (len(got.UsagePoints) == 2) != whole || (len(got.Transformers) == 2) != whole || (len(got.UsagePoints[0].Contributions) == 1) != whole {
+			t.Errorf("run %s: %+v", id, got)
+		}
+	}
+	if got, err := results.ResultBefore(t.Context(), time.Unix(2, 0)); err != nil || got != nil {
+		t.Errorf("a run that is not whole is taken for one that is: %+v, %v", got, err)
+	}
+	if done, err := results.Considered(t.Context(), "r0"); err != nil || !done {
+		t.Errorf("an old run is to be considered still (%v)", err)
+	}
+	// So many later that the first is too old.
+	err := db.Write(t.Context(), func(tx *Tx) error {
+		for i := range keptSlim {
+			if _, err := tx.exec(t.Context(), `INSERT INTO detection_runs (run_id, at, result, considered) VALUES (?, ?, ?, ?)`, fmt.Sprint("s", i), int64(i)+1e12, []byte("{}"), slimState); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := results.SaveResult(t.Context(), run(100_000)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := results.Result(t.Context(), "r0"); err != nil || got != nil {
+		t.Errorf("run r0 is still there: %v", err)
 	}
 }
 
