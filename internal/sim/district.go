@@ -53,6 +53,7 @@ func New(c Config) (*District, error) {
 	b := &builder{d: d, r: newRand(d.seed, streamStories), days: float64(c.Days)}
 	b.plant()
 	b.populate()
+	b.disguise()
 	d.number()
 	d.list()
 	return d, nil

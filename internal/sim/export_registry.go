@@ -29,6 +29,7 @@ func (d *District) writeRegistry(dir string) error {
 		{"weather.csv", []string{"time", "temp_c"}, d.weatherRows()},
 		{"calendar.csv", []string{"date", "kind", "name"}, d.calendarRows()},
 		{"unmetered.csv", []string{"transformer_id", "kind", "kw", "hours"}, d.unmeteredRows()},
+		{"meter_events.csv", []string{"meter_id", "time", "code"}, d.eventRows()},
 	} {
 		if err := writeCSV(filepath.Join(dir, t.name), t.header, t.rows); err != nil {
 			return err

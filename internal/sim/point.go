@@ -80,24 +80,30 @@ func addLoad(e *env, l load, seed, k uint64, kw, kvar *dayKW) {
 	}
 }
 
-// interrupt blanks the intervals without supply: planned trips, and one of
-// the small faults that any service has about once in three years.
+// interrupt blanks the intervals without supply.
 func (p *point) interrupt(date curve.Date, d *pointDay) {
-	blank := func(from, to int) {
-		for i := max(0, from); i < min(to, intervals); i++ {
+	for _, t := range p.interruptions(date) {
+		for i := t.from; i < t.to; i++ {
 			d.Metered[i], d.MeteredQ[i], d.True[i], d.TrueQ[i] = 0, 0, 0, 0
 		}
 	}
+}
+
+// interruptions are those of a day: planned trips, and one of the small faults
+// that any service has about once in three years.
+func (p *point) interruptions(date curve.Date) (out []trip) {
+	add := func(from, to int) { out = append(out, trip{date, max(0, from), min(to, intervals)}) }
 	for _, t := range p.trips {
 		if t.date == date {
-			blank(t.from, t.to)
+			add(t.from, t.to)
 		}
 	}
 	day := uint64(uint32(date))
 	if unit(p.seed, streamTrips, day) < 1./1000 {
 		from := int(unit(p.seed, streamTrips, day, 1) * 90)
-		blank(from, from+1+int(unit(p.seed, streamTrips, day, 2)*8))
+		add(from, from+1+int(unit(p.seed, streamTrips, day, 2)*8))
 	}
+	return out
 }
 
 // meterError is the gain of a meter of class 1 in service.

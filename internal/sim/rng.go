@@ -39,6 +39,8 @@ const (
 	streamTrips
 	streamShift
 	streamRegister
+	streamEvents
+	streamDisguise
 )
 
 // newRand returns the random source of the given keys.

@@ -39,7 +39,7 @@ func TestTruthCounts(t *testing.T) {
 			}
 			at[p.TransformerID] = p.Story
 		}
-		if expect[ExpectFlag] != 11 || expect[ExpectClear] != 2 || expect[ExpectTransformer] != 2 {
+		if expect[ExpectFlag] != 12 || expect[ExpectClear] != 2 || expect[ExpectTransformer] != 2 {
 			t.Errorf("seed %d: %v", seed, expect)
 		}
 	}
