@@ -119,6 +119,8 @@ func serveTestPlugin() bool {
 		if err := Ward(os.Stdin, os.Args[len(os.Args)-1]); err != nil {
 			os.Exit(1)
 		}
+	case "spy":
+		serveSpy()
 	case "configurable":
 		sdk.Serve(&configurable{})
 	case "host":
