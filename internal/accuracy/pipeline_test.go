@@ -56,7 +56,7 @@ func TestDistrict(t *testing.T) {
 		}
 	}
 	if found < 9 {
-		t.Errorf("%d planted customers among the 15 highest risks, want 9 of 11", found)
+		t.Errorf("%d planted customers among the 15 highest risks, want 9 of 12", found)
 	}
 	innocent := 0
 	for id, p := range risk {
