@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(runProgram) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
-	if len(os.Args) > 2 && os.Args[1] == "plugins" && os.Args[2] == "serve" {
+	if len(os.Args) > 2 && os.Args[1] == "plugins" && (os.Args[2] == "serve" || os.Args[2] == "ward") {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	goleak.VerifyTestMain(m)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -33,6 +34,8 @@ type scanFlags struct {
 	zone     string
 	until    string
 	prior    float64
+	config   string
+	shadow   []string
 }
 
 func newScan() *cobra.Command {
@@ -65,6 +68,8 @@ parsed is refused whole, with file:line, what is wrong and what would be right.`
 	flags.StringVar(&f.zone, "tz", "UTC", "time zone of the days: IANA name or ±HH:MM")
 	flags.StringVar(&f.until, "until", "", "last day to judge, inclusive, YYYY-MM-DD")
 	flags.Float64Var(&f.prior, "prior", defaults.Risk.Prior, "base rate of abnormal use before any data")
+	flags.StringVarP(&f.config, "config", "c", "", "configuration, of which the section plugins is taken; without it the built-in detectors")
+	flags.StringArrayVar(&f.shadow, "shadow", nil, "detector whose findings are written apart and weigh nothing; may be repeated")
 	return cmd
 }
 
@@ -112,13 +117,16 @@ func (f *scanFlags) run(ctx context.Context, stdout, stderr io.Writer) (err erro
 	status.warn(records.Warnings...)
 	status.done("%d transformers, %d customers, %d usage points", len(network.Transformers), len(network.Customers), len(network.UsagePoints))
 
-	cfg := config.Default()
-	plugins, err := host.LaunchDetectors(ctx, &cfg, nil, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), nil)
+	cfg, err := f.detectors()
+	if err != nil {
+		return badInput{err}
+	}
+	plugins, err := host.LaunchDetectors(ctx, cfg, nil, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plugins.Close()) }()
-	o.Evaluators = plugins.Evaluators()
+	o.Evaluators, o.Shadow = plugins.Evaluators(), cfg.Plugins.Shadow
 	o.Reading, o.Detecting = status.reading, status.detecting
 
 	outcome, err := f.judge(ctx, o, status)
@@ -143,6 +151,20 @@ func (f *scanFlags) run(ctx context.Context, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("detector %s did not finish: %s; the results lack its judgement", failed[0].Detector, failed[0].Error)
 	}
 	return nil
+}
+
+// detectors is the configuration with the plugins that are to judge.
+func (f *scanFlags) detectors() (*config.Config, error) {
+	cfg, err := loadOrDefault(f.config)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range f.shadow {
+		if !slices.Contains(cfg.Plugins.Shadow, name) {
+			cfg.Plugins.Shadow = append(cfg.Plugins.Shadow, name)
+		}
+	}
+	return cfg, nil
 }
 
 // scanGCPercent keeps the heap near what lives on it: the days of an export are

@@ -96,6 +96,7 @@ func (c *console) routes() http.Handler {
 	inside.HandleFunc("GET /devices", c.devices)
 	inside.HandleFunc("GET /devices/{id}", c.device)
 	inside.HandleFunc("GET /plugins", c.plugins)
+	inside.HandleFunc("POST /plugins/{name}/release", c.release)
 	inside.HandleFunc("GET /tasks", c.later("tasks"))
 	inside.HandleFunc("GET /approvals", c.later("approvals"))
 	inside.HandleFunc("GET /audit", c.later("audit"))

@@ -287,9 +287,11 @@ func (d *district) liveValues(rng *rand.Rand) {
 	}
 	d.devices = append(d.devices, Device{ID: "ua-substation", MeterID: "S-1", Driver: "opcua", Address: "opc.tcp://127.0.0.1:4840/district", Profile: "sim-substation", Interval: time.Second, LastGood: d.now, LastTry: d.now, Due: 3600, OK: 3600})
 	d.plugins = []Plugin{
-		{Name: "hiddenmining", Version: "0.1.0", Summary: "flat loads that look like computing", BuiltIn: true, SHA256: "7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a0000", PID: 4711, Runs: 12, State: "running"},
+		{Name: "hiddenmining", Version: "0.1.0", Summary: "flat loads that look like computing", BuiltIn: true, SHA256: "7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a0000", PID: 4711, Runs: 12, State: "running", Watched: true,
+			LastRun: d.now.Add(-10 * time.Hour), LastTook: 92 * time.Second, Windows: 1240, MemoryPeak: 310 << 20, MemoryLimit: 16 << 30, CPU: 61 * time.Second},
 		{Name: "energybalance", Version: "0.1.0", BuiltIn: true, SHA256: "7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a7c1e5a90b04a0000", PID: 4711, Runs: 12, State: "running"},
-		{Name: "acme_heat", Version: "2.0.1", SHA256: "91d02f3e", State: "quarantined", Error: "acme_heat: answered with a window it was not given; three times in a row, so it is out until the next start"},
+		{Name: "acme_heat", Version: "2.0.1", SHA256: "91d02f3e", State: "quarantined", Error: "acme_heat: answered with a window it was not given; three times in a row, so it is out until the next start",
+			Watched: true, Failures: 3, Shadow: true, MemoryPeak: 2 << 30, MemoryLimit: 2 << 30, CPU: 3200 * time.Millisecond, CPULimit: 0.5, Held: 90 * time.Second, LastWords: "panic: <nothing>"},
 	}
 }
 

@@ -66,6 +66,7 @@ type usagePointView struct {
 	Stamps                   []pair
 	NoResult                 string
 	Found                    bool // a detector found something
+	Shadow                   []shadowFinding
 }
 
 func (c *console) usagePoint(w http.ResponseWriter, r *http.Request) {
@@ -97,6 +98,9 @@ func (c *console) usagePoint(w http.ResponseWriter, r *http.Request) {
 	}
 	v.Tiles = c.pointTiles(d, s, byPoint[id])
 	v.Figures = []figure{c.overlayFigure(d), c.heatFigure(d), c.baseFigure(d), c.durationFigure(d)}
+	if s.result != nil {
+		v.Shadow = c.shadowFindings(s.result, id)
+	}
 	c.render(w, r, http.StatusOK, "usagepoint", id, v)
 }
 

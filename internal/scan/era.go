@@ -82,9 +82,43 @@ func judge(ctx context.Context, in detect.Input, list []era) (*detect.Result, er
 			}
 		}
 		takeTransformers(merged, r, in.Network, e)
+		takeShadows(merged, r, in.Network, e)
 	}
 	detect.RankQueue(merged.UsagePoints)
 	return merged, nil
+}
+
+// takeShadows takes over what detectors in shadow mode found at the meters that
+// belong to the era.
+func takeShadows(merged, r *detect.Result, network *grid.Network, e era) {
+	meterOf := make(map[string]string, len(r.UsagePoints))
+	for i := range r.UsagePoints {
+		meterOf[r.UsagePoints[i].UsagePointID] = r.UsagePoints[i].MeterID
+	}
+	for i := range merged.Shadow {
+		into := &merged.Shadow[i]
+		from := slices.IndexFunc(r.Shadow, func(s detect.Shadow) bool { return s.Stamp.Detector == into.Stamp.Detector })
+		if from < 0 {
+			continue
+		}
+		if into.Failure == "" {
+			into.Failure = r.Shadow[from].Failure
+		}
+		for _, p := range r.Shadow[from].UsagePoints {
+			if e.meters[meterOf[p.UsagePointID]] {
+				into.UsagePoints = slices.DeleteFunc(into.UsagePoints, func(q detect.ShadowPoint) bool { return q.UsagePointID == p.UsagePointID })
+				into.UsagePoints = append(into.UsagePoints, p)
+			}
+		}
+		slices.SortFunc(into.UsagePoints, func(x, y detect.ShadowPoint) int { return cmp.Compare(x.UsagePointID, y.UsagePointID) })
+		for _, f := range r.Shadow[from].Transformers {
+			if t := network.Transformer(f.TransformerID); t != nil && e.meters[t.MeterID] {
+				into.Transformers = slices.DeleteFunc(into.Transformers, func(q detect.ShadowTransformer) bool { return q.TransformerID == f.TransformerID })
+				into.Transformers = append(into.Transformers, f)
+			}
+		}
+		slices.SortFunc(into.Transformers, func(x, y detect.ShadowTransformer) int { return cmp.Compare(x.TransformerID, y.TransformerID) })
+	}
 }
 
 // takeTransformers takes over the judgement of transformers whose own meter

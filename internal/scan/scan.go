@@ -27,6 +27,7 @@ type Options struct {
 	Tariffs    *tariff.Book
 	Policy     *dueprocess.Policy
 	Evaluators []detect.Evaluator
+	Shadow     []string // names of those that are heard and weigh nothing
 
 	Readings []string // files
 	Location *time.Location
@@ -91,7 +92,7 @@ func Judge(ctx context.Context, o Options, days *Days) (*Outcome, error) {
 	}
 	result, err := judge(ctx, detect.Input{
 		Network: o.Network, Curves: days.store, Location: o.Location, Uses: o.Uses, Tariffs: o.Tariffs,
-		Prior: o.Prior, Evaluators: o.Evaluators, Progress: o.Detecting, Now: o.Now,
+		Prior: o.Prior, Evaluators: o.Evaluators, Shadow: o.Shadow, Progress: o.Detecting, Now: o.Now,
 	}, list)
 	if err != nil {
 		return nil, err
