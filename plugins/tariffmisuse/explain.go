@@ -31,7 +31,7 @@ func (v *verdict) explanations(w *sdk.Window, l *shape, b billed) []sdk.Explanat
 	default:
 		add("heating_or_cooling", choose(l.weather > 0.3, sdk.Open, sdk.Unlikely), "Degree days explain %.0f %% of how the daytime load changes from day to day.", 100*l.weather)
 	}
-	if v.core > 0 {
+	if v.excess > 0 && v.flat <= v.core || v.core > 0 {
 		add("home_office", choose(rise > 2*homeOfficeKW, sdk.Unlikely, sdk.Open), "The daytime stands %.2f kW above the night; work at home in one room takes up to %.1f kW.", rise, homeOfficeKW)
 		add("large_family", choose(l.closed < familyRatio, sdk.RuledOut, choose(l.plateau > 0.7, sdk.Unlikely, sdk.Open)),
 			"A full home is fullest on days of rest, and its highest hour is a meal: %s, and the working day's mean is %.0f %% of the highest hour.", restText(l), 100*l.plateau)

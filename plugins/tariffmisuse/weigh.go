@@ -17,6 +17,7 @@ const (
 	weeklyClosing = 2.0  // … and gone on one or two days of the week
 	tradeEnergy   = 1.8  // … with more energy than homes take
 	longHours     = 0.6  // share of all that where the plateau lasts into the evening
+	sizeOfTrade   = 4.3  // far more than any home, at the same hours and height each day
 	flatPower     = 3.2  // constant power round the clock
 	recordsDiffer = 0.7  // category or declared use contradict the tariff
 	knownTrade    = 0.25 // share of the evidence where the office knows of the trade
@@ -109,6 +110,30 @@ func (d *Detector) trade(v *verdict, l *shape, s *sdk.Subject, b billed, share f
 	}
 	if v.core > 0.2 {
 		v.excess = v.business
+	}
+	d.size(v, l, s, b, share*(1-v.core)*heating)
+}
+
+// size looks for what no home is, whatever its hours: a kitchen or a laundry
+// that takes several times what the largest of its peers do, as much on each
+// day, and closes at night.
+func (d *Detector) size(v *verdict, l *shape, s *sdk.Subject, b billed, share float64) {
+	high := usualHigh(s)
+	if expected := s.Number(sdk.AttrExpectedHighKWh); expected > high {
+		high = math.Sqrt(high * expected) // small neighbours do not make a large home a trade
+	}
+	if b.class != "residential" || !(high > 0) {
+		return
+	}
+	ratio := l.kwhDay / high
+	busiest := math.Max(l.day, l.evening)
+	weight := sizeOfTrade * share * robust.Ramp(math.Log(ratio), math.Log(2), math.Log(5)) *
+		robust.Ramp(busiest/math.Max(l.night, 1e-3), 1.8, 3) * robust.Ramp(0.3-l.weekly, 0, 0.15)
+	v.add(sdk.Evidence{Code: "size_of_a_trade", Value: l.kwhDay, Unit: "kWh", LogOdds: weight,
+		Text: fmt.Sprintf("The load takes %.0f kWh a day, %.1f times what homes hardly exceed, and differs by %.0f %% from day to day only; at its busiest it takes %.2f kW, at night %.2f kW.", l.kwhDay, ratio, 100*l.weekly, busiest, l.night)},
+		"commercial_use_on_residential_tariff")
+	if weight > 1 {
+		v.excess = math.Max(v.excess, l.kwhDay-high)
 	}
 }
 
