@@ -38,7 +38,7 @@ func everyPage() map[string][]string {
 		"/devices/ua-substation":     {"Answering since", "every point was read", "OPC UA, subscribed", "ns=2;s=Power", "1,353.42", "0bcea3dc", "received 3" + nbsp + "s later", "Over: it has been read whole since", "The source&#39;s clock is behind", "right"},
 		"/devices/no-such":           {"No device no-such"},
 		"/plugins":                   {"quarantined, 3" + nbsp + "failures in a row", "third party", "7c1e5a90b04a", "out until the next start", "1,240" + nbsp + "windows", "310" + nbsp + "MiB of 16.0" + nbsp + "GiB",
-			"3.2" + nbsp + "s on at most 0.5, held up for 90" + nbsp + "s", "on trial: its findings weigh nothing", "panic: &lt;nothing&gt;"},
+			"3.2" + nbsp + "s on at most 0.50, held up for 90" + nbsp + "s", "on trial: its findings weigh nothing", "panic: &lt;nothing&gt;"},
 		"/tasks":                     {"Field tasks are not set up", "Start with the queue", "Cases go as far as desk review"},
 		"/approvals":                 {"Approvals are not set up"},
 		"/audit":                     {"The audit log is not set up"},
