@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 func TestAdmittingReplacesWhatWasAdmitted(t *testing.T) {
@@ -107,6 +109,23 @@ func FuzzManifest(f *testing.F) {
 		again, err := ParseManifest("manifest.json", text)
 		if err != nil || again.Name != m.Name || len(again.All()) != len(m.All()) {
 			t.Fatalf("%+v became %+v, %v", m, again, err)
+		}
+	})
+}
+
+// Ids and versions that could be read as numbers must come back as they are.
+func TestWhatIsAdmittedIsReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := Admission{
+			Name: "a", Manifest: sum("m"), Admitted: "2026-01-02T03:04:05Z",
+			Version: rapid.OneOf(rapid.SampledFrom([]string{"1.10", "1e5", "true", "null", "0x10", "2026-01-02", "1_000", "no", "0o7", "1.0.0+b.1"}), rapid.StringMatching(`[0-9A-Za-z][0-9A-Za-z.+-]{0,20}`)).Draw(t, "version"),
+			Key:     rapid.OneOf(rapid.SampledFrom([]string{"0000000000000001", "1234567890123456", "12E4567890123456", "1E00000000000000"}), rapid.StringMatching(`[0-9A-F]{16}`)).Draw(t, "key"),
+			By:      rapid.OneOf(rapid.SampledFrom([]string{"alice: bob", "- x", "#", "\"", "Müller, A.", "~", "*a", "&a", "{}", "[]", "!t", "%"}), rapid.StringMatching(`[ -~]{0,20}`)).Draw(t, "by"),
+			Files:   []File{{rapid.StringMatching(`[a-z0-9 '"{}#&*!%,-][a-z0-9 '"{}#&*!%,.-]{0,20}`).Draw(t, "path"), sum("x")}},
+		}
+		l := &Lock{Plugins: []Admission{a}, file: "plugins.lock"}
+		if text, err := l.text(); err != nil {
+			t.Fatalf("%+v: %v\n%s", a, err, text)
 		}
 	})
 }
