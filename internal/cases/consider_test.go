@@ -137,6 +137,20 @@ func TestRecordsErrorOfTheTransformerOpensNoCase(t *testing.T) {
 	}
 }
 
+// What only corroborates is no ground to open a case on, whatever the risk.
+func TestCorroborationAloneOpensNoCase(t *testing.T) {
+	s, _ := newService(t, nil)
+	listed := assessment("UP-1", 0.9, "listed_address_load_fits")
+	listed.Findings[0].Corroborates = true
+	if n := consider(t, s, run(listed)); n != 0 {
+		t.Errorf("%d cases opened", n)
+	}
+	listed.Findings = append(listed.Findings, finding("UP-1", "flat_load", firstDay, lastDay))
+	if n := consider(t, s, run(listed)); n != 1 {
+		t.Errorf("%d cases opened with a finding beside the list", n)
+	}
+}
+
 func TestTheSameAgainChangesNothing(t *testing.T) {
 	s, at := newService(t, nil)
 	r := run(assessment("UP-1", 0.97, "flat_load", "use_not_declared"))
