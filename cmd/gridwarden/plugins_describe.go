@@ -31,6 +31,7 @@ type pluginDescription struct {
 	OnlyWith   []string            `json:"only_with"`  // null is everybody
 	Events     bool                `json:"events"`
 	Provides   []string            `json:"provides"`
+	Supports   bool                `json:"corroborates"` // lifts nobody by itself
 	Config     []pluginstore.Field `json:"config"`
 	Set        map[string]any      `json:"set"` // what the configuration says now
 }
@@ -84,7 +85,7 @@ func describePlugin(cfg *config.Config, plugins *detect.Plugins, name string) (*
 		out := &pluginDescription{
 			Name: d.Name, Version: d.Version, Summary: d.Summary, From: s.Path, SHA256: s.SHA256, Scope: string(d.Scope), Lookback: d.LookbackDays,
 			Quantities: texts(d.Quantities), Features: texts(d.Features), Quality: d.MinimumQuality.String(),
-			Attributes: d.Attributes, OnlyWith: d.OnlyWith, Events: d.Events, Provides: d.Provides, Set: cfg.Plugins.Configs[name],
+			Attributes: d.Attributes, OnlyWith: d.OnlyWith, Events: d.Events, Provides: d.Provides, Supports: d.Corroborates, Set: cfg.Plugins.Configs[name],
 		}
 		if s.BuiltIn {
 			out.From = "built in"
@@ -152,6 +153,9 @@ func (d *pluginDescription) print(w io.Writer) error {
 	row("meter events", "%s", events)
 	if len(d.Provides) > 0 {
 		row("it measures", "%s, for detectors after it", strings.Join(d.Provides, ", "))
+	}
+	if d.Supports {
+		row("it supports", "what others find; by itself it lifts nobody")
 	}
 	if err := t.Flush(); err != nil {
 		return err //nolint:wrapcheck // the terminal's own error says it all
