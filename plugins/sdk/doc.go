@@ -4,13 +4,25 @@
 // # A detector in fifteen minutes
 //
 // A detector is a program of its own that the host starts, feeds and stops. It
-// needs Go, this module and three files in a new folder.
+// needs Go and this module. The program makes the beginning of one:
 //
-// Make the module:
+//	gridwarden plugins new nightowl
+//	cd nightowl && go mod tidy && make test
+//
+// With sources of Gridwarden at hand, `plugins new nightowl --sdk PATH` builds
+// against them, and nothing is fetched. The project has a small detector that
+// finds something, its tests, and a README with the steps that follow: build,
+// sign, lock, shadow, promote.
+//
+// By hand it is three files in a new folder:
 //
 //	mkdir nightowl && cd nightowl
 //	go mod init example.org/nightowl
 //	go get github.com/gridwarden/gridwarden/plugins/sdk
+//
+// and where there is no released version to get, before that
+//
+//	go mod edit -replace github.com/gridwarden/gridwarden=PATH
 //
 // main.go serves the detector and does nothing else:
 //
@@ -21,22 +33,46 @@
 //	func main() { sdk.Serve(NewNightOwl()) }
 //
 // nightowl.go implements [Detector]: the example of this package is such a
-// file, ready to copy. Describe says which features the detector needs;
-// Evaluate goes through the subjects of a [Window], and for each either gives
-// a [Report.Score] or adds a [Finding].
+// file, ready to copy but for its package's name. Describe says which features
+// the detector needs; Evaluate goes through the subjects of a [Window], and for
+// each either gives a [Report.Score] or adds a [Finding].
 //
 // nightowl_test.go has the conformance suite and whatever proves that the
 // detector is right; sdktest makes windows from synthetic loads:
 //
+//	package main
+//
+//	import (
+//		"testing"
+//
+//		"github.com/gridwarden/gridwarden/plugins/sdk/sdktest"
+//	)
+//
 //	func TestConformance(t *testing.T) { sdktest.Conform(t, NewNightOwl()) }
 //
-// Build it, and name it in the host's configuration with its checksum:
+// Test it, build it, and hold the program against the contract over the wire:
 //
-//	go test . && go build . && sha256sum nightowl
+//	go mod tidy && go test . && go build -o dist/nightowl/nightowl .
+//	gridwarden plugins conform dist/nightowl/nightowl
 //
-// The host refuses a program whose checksum is not the one that is pinned. The
-// plugins page and `gridwarden plugins list` show that it runs; its findings
-// stand in the queue beside those of the others.
+// Sign the folder with a key of your own, put it into the host's plugins
+// folder, and have it admitted there:
+//
+//	gridwarden plugins keygen
+//	gridwarden plugins sign dist/nightowl --key plugins.key
+//	gridwarden plugins lock -c gridwarden.yaml nightowl
+//
+// where gridwarden.yaml has
+//
+//	plugins:
+//	  folder: plugins
+//	  keys: [plugins.pub]
+//	  shadow: [nightowl]
+//
+// What is unsigned, changed or not admitted never starts. In shadow mode its
+// findings are recorded and open no case; `gridwarden replay --detector
+// nightowl` shows what it would change. The plugins page and `gridwarden
+// plugins list` show that it runs.
 //
 // # What a detector is given
 //
@@ -47,8 +83,8 @@
 // itself, one transformer (the first subject) with all points behind it, or
 // all points at once.
 //
-// Nothing comes that was not declared: no other feature, no other quantity, no
-// interval below the declared quality. Subjects bear pseudonyms; no name,
+// Nothing comes that was not declared: no other feature, quantity or attribute,
+// no event, no interval below the declared quality. Subjects bear pseudonyms; no name,
 // address or number of a real customer or meter reaches a detector.
 //
 // Raw curves come only on request. [Report.RequestCurves] in a window makes
@@ -86,4 +122,7 @@
 //
 // The wire is one gRPC service, documented in proto/detector/v1/detector.proto,
 // behind the handshake of hashicorp/go-plugin: [Handshake] has its cookie.
+// plugins/examples/nightload-python is a detector in Python, and its README
+// describes the protocol in one page. `gridwarden plugins conform PROGRAM`
+// holds a program in any language against it.
 package sdk
