@@ -127,7 +127,10 @@ func parallel(ctx context.Context, n int, do func(ctx context.Context, i int) er
 			return do(ctx, i)
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("one of %d runs: %w", n, err)
+	}
+	return nil
 }
 
 // luck is the source of the resampling, the same in every run.

@@ -28,7 +28,7 @@ func (b *bench) calibration(all []*accuracy.Trialled) {
 		}
 		items = accuracy.Forecasts(trials)
 		over := func(of func(f []accuracy.Forecast) float64) accuracy.Interval {
-			return accuracy.Bootstrap(luck(), keys, b.samples()/2, func(pick []int) float64 {
+			return accuracy.Bootstrap(luck(), keys, b.samples()/4, func(pick []int) float64 {
 				sample := make([]accuracy.Forecast, len(pick))
 				for k, i := range pick {
 					sample[k] = items[i]

@@ -294,7 +294,6 @@ type room struct {
 	cooling bool    // the compressor is on
 	cop     float64 // of the cooling
 	set     float64 // °C
-	heat    float64 // kW last put in
 }
 
 func newRoom(rng *rand.Rand, home bool) room {

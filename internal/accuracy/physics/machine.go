@@ -137,8 +137,3 @@ func logBetween(rng *rand.Rand, lo, hi float64) float64 {
 }
 
 func clamp(v, lo, hi float64) float64 { return math.Min(math.Max(v, lo), hi) }
-
-// normal draws from a normal distribution cut off at three deviations.
-func normal(rng *rand.Rand, mean, deviation float64) float64 {
-	return mean + deviation*clamp(rng.NormFloat64(), -3, 3)
-}
