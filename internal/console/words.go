@@ -23,52 +23,7 @@ func newWords() words {
 		roles: map[string]string{"case_officer": "Case officer", "control_room": "Control-room engineer", "admin": "Administrator",
 			"inspector": "Field inspector", "viewer": "Viewer", "station_head": "Station head", "unit_head": "Unit head", "company_manager": "Company manager", "executive": "Executive", "auditor": "Auditor"},
 		outcomes:  map[string]string{"explains": "Explains it", "open": "Open", "unlikely": "Unlikely", "ruled_out": "Ruled out"},
-		detectors: map[string]string{"hiddenmining": "Hidden mining", "declareduse": "Declared use", "energybalance": "Energy balance", "undersized": "Transformer loading", "prior": "Before any evidence"},
-	}
-}
-
-func reasonWords() map[string]string {
-	return map[string]string{
-		"flat_load":                   "Flat day and night",
-		"constant_load":               "Constant load",
-		"base_load_step":              "Base load stepped up",
-		"high_base_load":              "Base load no home has",
-		"evening_evasion":             "Pauses at the evening peak",
-		"unregistered_data_centre":    "Data centre, not in the register",
-		"listed_address":              "Listed IP",
-		"use_not_declared":            "Use not the declared one",
-		"night_load_in_closed_hours":  "Load outside opening hours",
-		"above_contracted":            "Over contracted kVA",
-		"trade_on_household_tariff":   "Residential tariff, trade use",
-		"fractional_theft":            "Meter registers too little",
-		"bypass_theft":                "Load fed around the meter",
-		"unmetered_load":              "Load behind no meter",
-		"member_not_here":             "Wrong transformer on record",
-		"over_registration":           "Meter registers too much",
-		"customer_missing_in_records": "Customer missing in the records",
-		"unrecorded_street_light":     "Street lighting not on record",
-		"overloaded":                  "Transformer overloaded",
-		"undersized":                  "Transformer too small for its load",
-	}
-}
-
-func innocentWords() map[string]string {
-	return map[string]string{
-		"thermostat":             "Cooling or heating that cycles",
-		"weather":                "Follows the weather",
-		"opening_hours":          "Opening hours",
-		"ev_charging":            "Car charging",
-		"registered_data_centre": "Registered data centre",
-		"declared_use":           "Flat by the declared use",
-		"declared_flat_use":      "Flat by the declared use",
-		"growing_business":       "A business that grew",
-		"seasonal_use":           "Seasonal use",
-		"seasonal_peak":          "Seasonal peak",
-		"records_error":          "Wrong transformer on record",
-		"technical_losses":       "Technical losses",
-		"meters_not_read":        "Meters not read",
-		"meter_class":            "Accuracy of the meters",
-		"street_light":           "Street lighting",
+		detectors: detectorWords(),
 	}
 }
 

@@ -1,0 +1,111 @@
+package console
+
+func detectorWords() map[string]string {
+	return map[string]string{
+		"hiddenmining": "Hidden mining", "declareduse": "Declared use", "energybalance": "Energy balance", "undersized": "Transformer loading",
+		"tariffmisuse": "Tariff", "topology": "Place in the network", "tamper": "Meter", "watchlist": "Lists of authorities",
+		"prior": "Before any evidence", "calibration": "What inspections have shown",
+	}
+}
+
+// reasonWords are what findings say against somebody or something.
+func reasonWords() map[string]string {
+	return map[string]string{
+		"flat_load":                   "Flat day and night",
+		"constant_load":               "Constant load",
+		"base_load_step":              "Base load stepped up",
+		"high_base_load":              "Base load no home has",
+		"evening_evasion":             "Pauses at the evening peak",
+		"unregistered_data_centre":    "Data centre, not in the register",
+		"use_not_declared":            "Use not the declared one",
+		"public_supply_abused":        "Public supply used otherwise",
+		"night_load_in_closed_hours":  "Load outside opening hours",
+		"above_contracted":            "Over contracted kVA",
+		"trade_on_household_tariff":   "Residential tariff, trade use",
+		"records_differ":              "Declared use and tariff differ",
+		"overloaded":                  "Transformer overloaded",
+		"undersized":                  "Transformer too small for its load",
+		"fractional_theft":            "Meter registers too little",
+		"bypass_theft":                "Load fed around the meter",
+		"unmetered_load":              "Load behind no meter",
+		"member_not_here":             "Wrong transformer on record",
+		"phase_differs":               "Wrong phase on record",
+		"over_registration":           "Meter registers too much",
+		"customer_missing_in_records": "Customer missing in the records",
+		"unrecorded_street_light":     "Street lighting not on record",
+
+		"commercial_use_on_residential_tariff":  "Residential tariff, commercial use",
+		"commercial_use_on_agricultural_tariff": "Agricultural tariff, commercial use",
+		"commercial_use_on_public_tariff":       "Public tariff, commercial use",
+		"flat_use_on_residential_tariff":        "Residential tariff, industrial use",
+		"flat_use_on_agricultural_tariff":       "Agricultural tariff, industrial use",
+		"flat_use_on_public_tariff":             "Public tariff, industrial use",
+		"flat_use_on_commercial_tariff":         "Commercial tariff, industrial use",
+
+		"listed_address":                "Listed IP",
+		"listed_address_load_fits":      "Listed IP, and the load fits",
+		"listed_address_load_too_small": "Listed IP, the load is too small",
+
+		"meter_events":                 "The meter logged events",
+		"use_fell":                     "Use fell for good",
+		"registered_share_fell":        "Meter registers a smaller share",
+		"cover_opened":                 "Meter cover was opened",
+		"terminal_cover_opened":        "Terminal cover was opened",
+		"magnetic_field":               "Magnetic field at the meter",
+		"own_power_failures":           "Power failed here alone",
+		"voltage_missing_with_current": "Current on a phase without voltage",
+		"current_without_energy":       "Current without energy",
+		"neutral_current":              "Current returns by another way",
+		"reversed_energy":              "Energy counted backwards",
+		"reading_fell":                 "Register went backwards",
+		"reactive_load":                "Reactive load no appliance has",
+		"clock_set":                    "Clock set again and again",
+	}
+}
+
+// innocentWords are what else it could be.
+func innocentWords() map[string]string {
+	return map[string]string{
+		"thermostat":               "Cooling or heating that cycles",
+		"heating_or_cooling":       "Heating or cooling",
+		"weather":                  "Follows the weather",
+		"opening_hours":            "Opening hours",
+		"evening_trade":            "An evening trade",
+		"ev_charging":              "Car charging",
+		"registered_data_centre":   "Registered data centre",
+		"servers":                  "Servers of the office",
+		"declared_use":             "Flat by the declared use",
+		"declared_flat_use":        "Flat by the declared use",
+		"cold_storage":             "Cold storage",
+		"timer_or_pump":            "A timer or a pump",
+		"signs_and_cameras":        "Signs and cameras",
+		"lamps_that_never_go_out":  "Lamps that never go out",
+		"growing_business":         "A business that grew",
+		"contract_not_updated":     "A contract never brought up to date",
+		"home_office":              "Work at home",
+		"large_family":             "A large family",
+		"holiday_home":             "A holiday home",
+		"farm_house":               "A house on a farm",
+		"empty_premises":           "Empty premises",
+		"saving":                   "Saving, or a generator of one's own",
+		"season":                   "The season",
+		"seasonal_use":             "Seasonal use",
+		"seasonal_peak":            "Seasonal peak",
+		"single_peaks":             "Single peaks",
+		"records_error":            "Wrong transformer on record",
+		"wrong_mapping":            "Wrong transformer on record",
+		"technical_losses":         "Technical losses",
+		"meters_not_read":          "Meters not read",
+		"meter_class":              "Accuracy of the meters",
+		"meter_exchange":           "The meter was exchanged",
+		"planned_work":             "Planned work",
+		"area_outage":              "An outage of the area",
+		"loose_terminal":           "A loose terminal",
+		"switching_or_fault":       "Switching or a fault in the network",
+		"street_light":             "Street lighting",
+		"shared_address":           "An address shared with others",
+		"wrong_or_relayed_address": "A wrong or relayed address",
+		"infected_computer":        "An infected computer",
+		"guests_network":           "A network for guests",
+	}
+}
