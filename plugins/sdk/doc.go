@@ -20,9 +20,9 @@
 //	go mod init example.org/nightowl
 //	go get github.com/gridwarden/gridwarden/plugins/sdk
 //
-// and where there is no released version to get, before that
+// or, where there is no released version to get, instead of the last line
 //
-//	go mod edit -replace github.com/gridwarden/gridwarden=PATH
+//	go mod edit -require github.com/gridwarden/gridwarden@v0.0.0 -replace github.com/gridwarden/gridwarden=PATH
 //
 // main.go serves the detector and does nothing else:
 //
