@@ -265,20 +265,23 @@ func outdoors(temp []float64, step int) float64 {
 	return temp[h]*(1-share) + temp[min(h+1, len(temp)-1)]*share
 }
 
-// size is what the mine takes while it runs, after the last lot: the median.
+// size is what the mine takes while it hashes, after the last lot: the median
+// of what is above a third of the highest, which machines that idle are not.
 func (f *farm) size(kw []float64) float64 {
 	last := f.from
 	for _, m := range f.machines {
 		last = max(last, m.bought)
 	}
+	after := kw[min(last, f.to-1):f.to]
+	highest := slices.Max(after)
+	if highest == 0 {
+		return slices.Max(kw)
+	}
 	var running []float64
-	for _, v := range kw[min(last, f.to-1):f.to] {
-		if v > 0 {
+	for _, v := range after {
+		if v > highest/3 {
 			running = append(running, v)
 		}
-	}
-	if len(running) == 0 {
-		return slices.Max(kw)
 	}
 	slices.Sort(running)
 	return running[len(running)/2]

@@ -29,19 +29,20 @@ type premises struct {
 	homes    float64 // kW in or beside a home
 	share    float64 // of the host's mean in other premises
 	least    float64 // kW in other premises
+	most     float64 // kW that such a site has at most
 }
 
 func all() []premises {
 	return []premises{
-		{"cold_store", coldStore, "cold_store", "commercial", 2.5, .5, 3},
-		{"telecom_mast", telecomMast, "telecom_mast", "commercial", 2.6, .1, 2},
-		{"data_room", dataRoom, "data_centre", "commercial", 3.5, .4, 4},
-		{"shop_24h", shopAllDay, "shop_24h", "commercial", 5, .4, 5},
-		{"internet_cafe", internetCafe, "internet_cafe", "commercial", 5, .3, 5},
-		{"heat_pump", heatPump, "", "", 1.4, .3, 2},
-		{"ev_charger", charger, "", "", .45, .15, 1},
-		{"growing_business", growing, "", "", .5, .6, 1},
-		{"greenhouse_pump", greenhouse, "farm", "agricultural", 2, .4, 2},
+		{"cold_store", coldStore, "cold_store", "commercial", 2.5, .5, 3, 150},
+		{"telecom_mast", telecomMast, "telecom_mast", "commercial", 2.6, .1, 2, 12},
+		{"data_room", dataRoom, "data_centre", "commercial", 3.5, .4, 4, 120},
+		{"shop_24h", shopAllDay, "shop_24h", "commercial", 5, .4, 5, 30},
+		{"internet_cafe", internetCafe, "internet_cafe", "commercial", 5, .3, 5, 25},
+		{"heat_pump", heatPump, "", "", 1.4, .3, 2, 80},
+		{"ev_charger", charger, "", "", .45, .15, 1, 60},
+		{"growing_business", growing, "", "", .5, .6, 1, 150},
+		{"greenhouse_pump", greenhouse, "farm", "agricultural", 2, .4, 2, 60},
 	}
 }
 
@@ -64,7 +65,7 @@ func (p premises) add(rng *rand.Rand, l *accuracy.Load, temp []float64) {
 	s := &setup{temp: temp, steps: l.Days * perDay, weekday: (int(l.First) + 3) % 7, home: home}
 	s.size = p.homes * logBetween(rng, .5, 2)
 	if !home {
-		s.size = math.Max(p.share*mean*logBetween(rng, .35, 1.6), p.least*between(rng, .6, 1.5))
+		s.size = math.Min(math.Max(p.share*mean*logBetween(rng, .35, 1.6), p.least*between(rng, .6, 1.5)), p.most)
 	}
 	k := l.StepMinutes / stepMinutes
 	s.host = make([]float64, s.steps)
