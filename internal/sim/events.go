@@ -24,8 +24,9 @@ const (
 )
 
 // events is what the meter of a point logged over the history, in order: every
-// interruption of its supply; the cover, where somebody was at it; and at one
-// meter in two hundred a cover that a fitter opened.
+// interruption of its supply; the cover, where somebody was at it; at one meter
+// in two hundred a cover that a fitter opened; and behind the first transformer
+// the covers that a crew opened, one after the other, to renew the seals.
 func (d *District) events(p *point) (log []event) {
 	at := func(date curve.Date, interval float64) time.Time {
 		return date.Start(time.UTC).Add(time.Duration(interval * step * float64(time.Hour))).Truncate(time.Second)
@@ -44,6 +45,9 @@ func (d *District) events(p *point) (log []event) {
 	} else if unit(p.seed, streamEvents) < 1./200 {
 		day := unit(p.seed, streamEvents, 1) * float64(d.last-d.first)
 		opened(float64(int(day))+uniformOf(8, 16, p.seed)/24, 15)
+	}
+	if p.recorded == 0 && p.slow == nil {
+		opened(float64((d.last-d.first)/2)+uniformOf(8, 15, p.seed)/24, 6)
 	}
 	slices.SortStableFunc(log, func(a, b event) int { return a.at.Compare(b.at) })
 	return log

@@ -12,7 +12,7 @@ import (
 // other cover was.
 func TestMetersLogWhatHappens(t *testing.T) {
 	d := district(t, 3, "2026-06-30", 60)
-	covers, failures := 0, 0
+	covers, sealed, failures := 0, 0, 0
 	for _, p := range d.points {
 		var last time.Time
 		for _, e := range d.events(p) {
@@ -24,6 +24,9 @@ func TestMetersLogWhatHappens(t *testing.T) {
 			switch e.code {
 			case coverOpened:
 				covers++
+				if p.recorded == 0 {
+					sealed++
+				}
 				if p.slow != nil && date != d.first+curve.Date(p.slow.from) {
 					t.Errorf("%s is slow from day %.1f on and its cover was opened on %s", p.id, p.slow.from, date)
 				}
@@ -35,7 +38,10 @@ func TestMetersLogWhatHappens(t *testing.T) {
 			}
 		}
 	}
-	if covers < 2 || covers > 20 || failures < 20 {
+	if n := len(d.areas[0].points); sealed < n-1 {
+		t.Errorf("%d of about %d covers were opened to renew the seals", sealed, n)
+	}
+	if covers-sealed < 2 || covers-sealed > 20 || failures < 20 {
 		t.Errorf("%d covers opened and %d failures logged in sixty days of a thousand meters", covers, failures)
 	}
 	if rows := d.eventRows(); len(rows) < 2*(covers+failures) {
