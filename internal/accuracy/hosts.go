@@ -3,7 +3,6 @@ package accuracy
 import (
 	"fmt"
 	"hash/fnv"
-	"math/rand/v2"
 )
 
 // Part is which of the host loads are taken. Whoever chooses a weight, a
@@ -59,23 +58,4 @@ func ReadHosts(homes, others string, part Part) ([]Load, error) {
 		}
 	}
 	return hosts, nil
-}
-
-// HostSamples draws Samples, from longer hosts the more of them.
-func HostSamples(rng *rand.Rand, hosts []Load, repeats int, curves bool) []Sample {
-	var short, long []Load
-	for i := range hosts {
-		if hosts[i].DeclaredUse == "dwelling" {
-			short = append(short, hosts[i])
-		} else {
-			long = append(long, hosts[i])
-		}
-	}
-	samples := append(Samples(rng, short, repeats, curves), Samples(rng, long, 4*repeats, curves)...)
-	for i := range samples {
-		if samples[i].Big {
-			samples[i].Host += len(short)
-		}
-	}
-	return samples
 }

@@ -15,6 +15,9 @@ const folds = 4
 // decisions are taken, not where the sample happens to be.
 const calibrationPrior = 0.02
 
+// maxStretch bounds the calibration's slope.
+const maxStretch = 1.15
+
 // Directions returns the rows of a card: those of the days alone, or all.
 func Directions(curves bool) []accuracy.Direction {
 	raw := []hiddenmining.Factor{
@@ -82,7 +85,8 @@ func Fit(samples []Sample, class hiddenmining.Class, standing Standing, curves b
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 // calibrate fits the truth on the scores at the calibration prior and returns
-// offset and slope of the log-likelihood ratio; no score is stretched.
+// offset and slope of the log-likelihood ratio. Bounded rows say too little when
+// many of them agree, so that a score may be stretched, but not far.
 func calibrate(samples []Sample, scores []float64, standing Standing) (offset, slope float64) {
 	total := map[bool]float64{}
 	for i := range samples {
@@ -113,5 +117,5 @@ func calibrate(samples []Sample, scores []float64, standing Standing) (offset, s
 		limit := max(math.Abs(da), math.Abs(dk), 1)
 		a, k = a+da/limit, k+dk/limit
 	}
-	return a, min(k, 1)
+	return a, min(k, maxStretch)
 }
