@@ -160,15 +160,15 @@ func (c *Config) checkPlugins(doc *strictyaml.Document) {
 }
 
 // check looks at what a pinned plugin consists of.
-func (t *Plugin) check(doc *strictyaml.Document, at string) {
-	if info, err := os.Stat(t.Path); err != nil || info.IsDir() {
-		doc.Add(at+".path", "%s is not a file; name the plugin's executable", t.Path)
+func (p *Plugin) check(doc *strictyaml.Document, at string) {
+	if info, err := os.Stat(p.Path); err != nil || info.IsDir() {
+		doc.Add(at+".path", "%s is not a file; name the plugin's executable", p.Path)
 	}
-	if !sha256Hex.MatchString(t.SHA256) {
-		doc.Add(at+".sha256", "not a SHA-256 in 64 lower-case hex digits; take the output of sha256sum %s", t.Path)
+	if !sha256Hex.MatchString(p.SHA256) {
+		doc.Add(at+".sha256", "not a SHA-256 in 64 lower-case hex digits; take the output of sha256sum %s", p.Path)
 	}
 	seen := make(map[string]bool)
-	for i, f := range t.PinnedFiles() {
+	for i, f := range p.PinnedFiles() {
 		at := fmt.Sprintf("%s.pinned[%d]", at, i)
 		switch info, err := os.Stat(f.Path); {
 		case !sha256Hex.MatchString(f.SHA256):

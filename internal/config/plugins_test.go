@@ -7,8 +7,7 @@ import (
 )
 
 func TestPluginSettings(t *testing.T) {
-	c, err := Load("testdata/cases/plugins-good/config.yaml")
-	if err == nil {
+	if _, err := Load("testdata/cases/plugins-good/config.yaml"); err == nil {
 		t.Fatal("relative to its own folder the files are not there")
 	}
 	text := `
@@ -19,7 +18,7 @@ plugins:
     - {name: owl, path: load.go, sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855,
        args: [-I, doc.go, --x], pinned: ["doc.go=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"], config: {rigs: [{kw: 1}]}}
 `
-	c, err = Parse(filepath.Join("..", "config", "c.yaml"), []byte(text))
+	c, err := Parse(filepath.Join("..", "config", "c.yaml"), []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

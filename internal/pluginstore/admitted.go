@@ -62,7 +62,7 @@ func (s *Store) Candidates(ctx context.Context, set Settings) ([]Candidate, erro
 			c.Program, c.Refused = s.Take(ctx, p)
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err //nolint:wrapcheck // the caller's own
+			return nil, err
 		}
 		out = append(out, c)
 	}

@@ -17,7 +17,7 @@ func Compose(ctx context.Context, dir, executable string, args []string) (*Manif
 	var all, runnable []string
 	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
-			return err //nolint:wrapcheck // it names the file
+			return err
 		}
 		below, err := filepath.Rel(dir, name)
 		if err != nil || below == "." {
