@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/grid"
 	"github.com/gridwarden/gridwarden/internal/tariff"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
@@ -108,7 +107,7 @@ func BenchmarkBills(b *testing.B) {
 	p := &point{id: "U", current: &record, tenures: []tenure{{span: days, record: &record}}}
 	in := &Input{
 		Network: grid.NewNetwork(grid.Records{Customers: []grid.Customer{{ID: "C", TariffID: "res_tou"}}}),
-		Tariffs: shippedTariffs(b), First: days.first, Last: curve.Date(days.last),
+		Tariffs: shippedTariffs(b), First: days.first, Last: days.last,
 	}
 	for b.Loop() {
 		a := attributes{make(map[string]float64), make(map[string]string)}

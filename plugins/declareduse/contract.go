@@ -24,8 +24,9 @@ func (o *overContract) share() float64 {
 	return float64(o.hours) / float64(o.of)
 }
 
-// sustained tells use beyond the contract from single peaks.
-func (o *overContract) sustained() bool { return o.share() > 0.05 }
+// sustained tells use beyond the contract from single peaks: more than a tenth
+// of all hours.
+func (o *overContract) sustained() bool { return o.share() > 0.1 }
 
 // demandFactor is the power factor that a peak in kW is turned into kVA with.
 func (c *Config) demandFactor(l *load) (factor float64, measured bool) {
@@ -109,7 +110,7 @@ func (v *verdict) capacity(c *Config, l *load, s *sdk.Subject, over *overContrac
 		text += fmt.Sprintf(" In %d of %d hours, on %d days, the demand was more than %.0f %% above the contract; the highest was %.1f kVA.", over.hours, over.of, over.days, 100*c.ContractTolerance, over.highest)
 	}
 	weight := maxCapacity * ramp(ratio, 1+c.ContractTolerance, 1.55+c.ContractTolerance)
-	if weight >= negligible && over.sustained() {
+	if weight >= negligible {
 		weight += maxSustained * ramp(over.share(), 0.05, 0.3)
 	}
 	v.add(sdk.Evidence{Code: "peak_over_contract", Value: ratio, LogOdds: weight, Text: text}, "above_contracted")
