@@ -206,20 +206,30 @@ func folderReports(ctx context.Context, cfg *config.Config) (map[string]*pluginR
 }
 
 // withDetectors starts the detectors of a configuration, and stops them when
-// do is done. Copies of third-party programs lie in a folder that is gone
-// afterwards: the host's store belongs to the host's user.
+// do is done.
 func withDetectors(ctx context.Context, cfg *config.Config, do func(*detect.Plugins) error) (err error) {
-	scratch, err := os.MkdirTemp("", "gridwarden-plugins-")
+	elsewhere, done, err := withoutStore(cfg)
 	if err != nil {
-		return fmt.Errorf("a folder for copies of the plugins: %w", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	elsewhere := *cfg
-	elsewhere.Plugins.Store = filepath.Join(scratch, "store")
-	plugins, err := host.LaunchDetectors(ctx, &elsewhere, nil, slog.New(slog.DiscardHandler), nil)
+	defer func() { err = errors.Join(err, done()) }()
+	plugins, err := host.LaunchDetectors(ctx, elsewhere, nil, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plugins.Close()) }()
 	return do(plugins)
+}
+
+// withoutStore returns the configuration with another store for copies of
+// third-party programs, in a folder that done removes: the host's own belongs
+// to the host's user, who may be another.
+func withoutStore(cfg *config.Config) (elsewhere *config.Config, done func() error, err error) {
+	scratch, err := os.MkdirTemp("", "gridwarden-plugins-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("a folder for copies of the plugins: %w", err)
+	}
+	changed := *cfg
+	changed.Plugins.Store = filepath.Join(scratch, "store")
+	return &changed, func() error { return os.RemoveAll(scratch) }, nil
 }

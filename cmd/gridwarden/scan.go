@@ -121,6 +121,11 @@ func (f *scanFlags) run(ctx context.Context, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return badInput{err}
 	}
+	cfg, done, err := withoutStore(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
 	plugins, err := host.LaunchDetectors(ctx, cfg, nil, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), nil)
 	if err != nil {
 		return err
