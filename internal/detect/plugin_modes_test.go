@@ -229,6 +229,9 @@ func (h *hostile) Evaluate(stream detectorv1.DetectorService_EvaluateServer) err
 		return err
 	}
 	m, err := stream.Recv()
+	for h.mode == "sink" && err == nil { // takes everything and says nothing
+		m, err = stream.Recv()
+	}
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ import (
 // maxReplyBytes bounds one message from a plugin.
 const maxReplyBytes = 8 << 20
 
+// sendBufferBytes is how much is gathered before it is sent: a window is large.
+const sendBufferBytes = 256 << 10
+
 // stopGrace is how long a process may take to end by itself.
 const stopGrace = 3 * time.Second
 
@@ -99,7 +102,10 @@ func startProcess(ctx context.Context, launch LaunchConfig, command Command, pin
 		HandshakeConfig: sdk.Handshake(), Plugins: sdk.HostPlugins(), Cmd: cmd, AutoMTLS: true, SkipHostEnv: true,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, StartTimeout: launch.StartTimeout,
 		Logger: pluginLogger(launch.Logger), SecureConfig: pin,
-		GRPCDialOptions: []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReplyBytes))},
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReplyBytes)),
+			grpc.WithWriteBufferSize(sendBufferBytes),
+		},
 	}
 	c := &process{launch: launch, cmd: cmd, sum: cmp.Or(command.Sum, sum), sockets: sockets, words: &lastWords{}, gone: make(chan struct{}), configured: make(map[string]bool)}
 	config.Stderr = c.words

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"time"
 
@@ -81,9 +82,12 @@ func (s *session) await(id uint64, a *awaited) error {
 }
 
 func (s *session) send(w *sdk.Window) error {
+	next, stop := iter.Pull(sdk.WindowParts(w, sdk.PartBytes))
+	defer stop()
+	part, more := next() // packed while another window is still being sent
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	for part := range sdk.WindowParts(w, sdk.PartBytes) {
+	for ; more; part, more = next() {
 		err := s.stream.Send(&detectorv1.EvaluateRequest{Message: &detectorv1.EvaluateRequest_Part{Part: part}})
 		if errors.Is(err, io.EOF) {
 			return nil // the stream is broken; the receiver learns why

@@ -34,11 +34,19 @@ func Serve(detectors ...Detector) {
 		HandshakeConfig: Handshake(),
 		Plugins:         plugin.PluginSet{PluginName: &grpcPlugin{server: server}},
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(MaxMessageBytes), grpc.MaxSendMsgSize(MaxMessageBytes))...)
+			return grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(MaxMessageBytes), grpc.MaxSendMsgSize(MaxMessageBytes),
+				grpc.InitialWindowSize(windowBytes), grpc.InitialConnWindowSize(windowBytes), grpc.ReadBufferSize(bufferBytes))...)
 		},
 		Logger: hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 	})
 }
+
+// Flow control and buffers: a few parts may be on their way, so that host and
+// plugin work side by side and do not wait for each other at every record.
+const (
+	windowBytes = 4 * PartBytes
+	bufferBytes = 256 << 10
+)
 
 // server implements the wire's service over Detectors.
 type server struct {
