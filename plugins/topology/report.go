@@ -57,10 +57,10 @@ func notHere(w *sdk.Window, s *sdk.Subject, o *opinion, doubt float64) sdk.Findi
 		Subject: s.ID, Kind: sdk.UsagePoint, Reason: "member_not_here", Probability: w.Prior,
 		FirstDay: w.FirstDay, LastDay: w.LastDay(),
 	}
-	if o.matched {
+	if o.place.Known {
 		f.Evidence = append(f.Evidence, sdk.Evidence{
-			Code: "load_does_not_pass", Value: o.slope, Unit: "kW/kW",
-			Text: fmt.Sprintf("For each kW that this meter shows, the transformer's balance changes by %.2f ± %.2f kW beyond any daily rhythm: 0 for a customer behind this transformer, -1 for one behind another.", o.slope, o.err),
+			Code: "load_does_not_pass", Value: o.place.Slope, Unit: "kW/kW",
+			Text: fmt.Sprintf("For each kW that this meter shows, the transformer's balance changes by %.2f ± %.2f kW beyond any daily rhythm: 0 for a customer behind this transformer, -1 for one behind another.", o.place.Slope, o.place.Err),
 		})
 	}
 	if o.usual > 0 {

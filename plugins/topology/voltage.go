@@ -18,6 +18,7 @@ const (
 	phaseSpread   = 0.15 // of correlations within a phase, as Fisher's z
 	wrongPhase    = 0.03 // entries of a registry that name the wrong phase
 	maxVoltOdds   = 6.0
+	maxOdds       = 12.0
 )
 
 var phaseNames = [...]string{"A", "B", "C"}
@@ -94,7 +95,7 @@ func (o *opinion) hear(s *series, correlation [3]float64, usual, hours float64) 
 	if usual > 0.3 { // else nobody's voltage tells where it is from
 		here := -(min(z, zUsual) - zUsual) * (min(z, zUsual) - zUsual) / (2 * (spread*spread + 0.04*zUsual*zUsual))
 		elsewhere := -max(z, 0) * max(z, 0) / (2 * spread * spread)
-		o.mapping = min(max(o.mapping+min(max(elsewhere-here, -maxVoltOdds), maxVoltOdds), -maxLoadOdds), maxLoadOdds)
+		o.mapping = min(max(o.mapping+min(max(elsewhere-here, -maxVoltOdds), maxVoltOdds), -maxOdds), maxOdds)
 		o.judged = true
 	}
 	if s.phase > 2 {

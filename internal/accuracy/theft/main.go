@@ -101,7 +101,7 @@ func (t *table) trial(seed int, o *accuracy.AreaOptions, a *accuracy.Areas, r *d
 			if u.Risk >= 0.5 {
 				t.accused++
 				if t.verbose {
-					fmt.Printf("  seed %d innocent %s at %.2f, truth %+v, %v\n", seed, u.UsagePointID, u.Risk, a.Truth[home], u.Reasons)
+					fmt.Printf("  seed %d innocent %s at %.2f, truth %+v, %v\n", seed, u.UsagePointID, u.Risk, a.Truth[home], weights(u))
 				}
 			}
 		}
@@ -167,4 +167,15 @@ func records(truth *accuracy.AreaTruth) string {
 		return "honest, records right"
 	}
 	return "honest, " + strings.Join(truth.Records, " ")
+}
+
+// weights are what speaks for and against a usage point, with the log-odds.
+func weights(u *detect.Assessment) (out []string) {
+	for _, f := range u.Findings {
+		out = append(out, f.Reason)
+		for _, e := range f.Evidence {
+			out = append(out, fmt.Sprintf("%s %.2f (%.1f)", e.Code, e.Value, e.LogOdds))
+		}
+	}
+	return out
 }

@@ -1,7 +1,9 @@
 package balance
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gridwarden/gridwarden/plugins/sdk"
@@ -146,6 +148,10 @@ func newArea(w *sdk.Window, perDay int, series func(i int) []float64) *Area {
 	for t, v := range a.Spread {
 		a.Spread[t] = math.Sqrt(v)
 	}
+	// In an order that does not depend on the window's, so that sums do not either.
+	slices.SortStableFunc(a.Members, func(x, y Member) int {
+		return cmp.Or(cmp.Compare(y.Mean(), x.Mean()), cmp.Compare(w.Subjects[x.Subject].ID, w.Subjects[y.Subject].ID))
+	})
 	return a
 }
 

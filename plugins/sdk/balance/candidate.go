@@ -52,21 +52,19 @@ func (m *Model) Since(x []float64, days []int) []Estimate {
 
 // add sums the products of x with all terms and with the residual over a stretch.
 func (m *Model) add(x []float64, start, end int, unit float64, cross []float64, square, fit *float64) {
-	scaled := make([]float64, end-start)
+	scaled, at := make([]float64, 0, end-start), make([]int, 0, end-start)
 	for t := start; t < end; t++ {
 		if w := m.weight[t]; w > 0 && x[t] != 0 {
 			s := unit * w * x[t]
-			scaled[t-start] = s
+			scaled, at = append(scaled, s), append(at, t)
 			*square += s * x[t]
 			*fit += s * m.Residual[t]
 		}
 	}
-	for j, term := range m.Terms {
-		part, sum := term.X[start:end], 0.0
+	for j := range m.Terms {
+		other, sum := m.Terms[j].X, 0.0
 		for i, s := range scaled {
-			if s != 0 {
-				sum += s * part[i]
-			}
+			sum += s * other[at[i]]
 		}
 		cross[j] += sum
 	}
@@ -89,35 +87,82 @@ func (m *Model) estimate(cross []float64, square, fit float64) Estimate {
 	return Estimate{Size: size, Err: math.Sqrt((1 - q) / left), Fit: -m.N / 2 * math.Log(1-q)}
 }
 
+// ByDay measures the coefficient of a term that holds from a day on with an
+// error that takes each day as one: what is left over may persist through a
+// day and be gone on the next, as a pump's load is, which the persistence of
+// the whole does not show.
+func (m *Model) ByDay(x []float64, from int) Estimate {
+	e := m.Since(x, []int{from})[0]
+	if !e.Known() {
+		return e
+	}
+	start := from * m.perDay
+	unit := 1 / (m.Scale * m.Scale * m.Persistence)
+	cross := make([]float64, len(m.Terms))
+	var square, fit float64
+	m.add(x, start, len(x), unit, cross, &square, &fit)
+	left := append([]float64(nil), x...) // of x when the other terms have taken theirs
+	for t := range start {
+		left[t] = 0
+	}
+	for j, row := range m.inverse {
+		if c := dot(row, cross); c != 0 {
+			for t, v := range m.Terms[j].X {
+				left[t] -= c * v
+			}
+		}
+	}
+	information, variance, days := 0.0, 0.0, 0.0
+	for day := 0; day+m.perDay <= len(left); day += m.perDay {
+		score, seen := 0.0, false
+		for t := day; t < day+m.perDay; t++ {
+			if w := m.weight[t]; w > 0 {
+				information += w * left[t] * left[t]
+				score += w * left[t] * (m.Residual[t] - e.Size*left[t])
+				seen = true
+			}
+		}
+		variance += score * score
+		if seen && day >= start {
+			days++
+		}
+	}
+	if !(information > 0) || days < 3 {
+		return Estimate{Err: math.Inf(1)}
+	}
+	e.Err = max(e.Err, math.Sqrt(variance)/information)
+	e.Fit = min(e.Fit, days/2*math.Log(1+e.Size*e.Size/(e.Err*e.Err)/days))
+	return e
+}
+
 // Together is the log-likelihood gained by several terms at once, each with
 // its prior: by how much the evidence of the model with them exceeds that of
-// the model without.
-func (m *Model) Together(terms []Term) float64 {
-	if m.inverse == nil || len(terms) == 0 {
-		return 0
-	}
+// the model without. sizes are their coefficients then; priors that expect
+// something other than nothing count with their spread only.
+func (m *Model) Together(terms []Term) (gain float64, sizes []float64) {
 	k := len(terms)
+	sizes = make([]float64, k)
+	if m.inverse == nil || k == 0 {
+		return 0, sizes
+	}
 	unit := 1 / (m.Scale * m.Scale * m.Persistence)
-	cross := make([][]float64, k)
-	left, b := make([][]float64, k), make([]float64, k)
+	cross, left, b := make([][]float64, k), make([][]float64, k), make([]float64, k)
 	for i, term := range terms {
-		cross[i] = make([]float64, len(m.Terms))
-		left[i] = make([]float64, k)
+		cross[i], left[i] = make([]float64, len(m.Terms)), make([]float64, k)
 		var square float64
 		m.add(term.X, 0, len(term.X), unit, cross[i], &square, &b[i])
-		for j := range i + 1 {
-			sum := 0.0
-			for t, x := range term.X {
-				if x != 0 && m.weight[t] > 0 {
-					sum += unit * m.weight[t] * x * terms[j].X[t]
-				}
+		for t, x := range term.X {
+			if x == 0 || m.weight[t] == 0 {
+				continue
 			}
-			left[i][j] = sum
+			for j := range i + 1 {
+				left[i][j] += unit * m.weight[t] * x * terms[j].X[t]
+			}
 		}
 	}
 	logSpread := 0.0
+	by := make([]float64, len(m.Terms))
 	for i := range k {
-		by := make([]float64, len(m.Terms))
 		for r, row := range m.inverse {
 			by[r] = dot(row, cross[i])
 		}
@@ -130,14 +175,15 @@ func (m *Model) Together(terms []Term) float64 {
 	}
 	inverse := invert(left)
 	if inverse == nil {
-		return 0
+		return 0, sizes
 	}
 	q := 0.0
 	for i := range k {
-		q += b[i] * dot(inverse[i], b)
+		sizes[i] = dot(inverse[i], b)
+		q += b[i] * sizes[i]
 	}
 	q = min(q/m.N, 0.999)
-	return -m.N/2*math.Log(1-q) - logDeterminant(left)/2 - logSpread + float64(k)*math.Log(1-q)/2
+	return -m.N/2*math.Log(1-q) - logDeterminant(left)/2 - logSpread + math.Log(1-q)*float64(k)/2, sizes
 }
 
 // logDeterminant is that of a symmetric positive definite matrix.

@@ -1,6 +1,10 @@
 package balance
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+)
 
 // A meter whose clock is off books load into the interval before or after. The
 // balance then swings by the differences between a member's neighbouring
@@ -8,8 +12,8 @@ import "math"
 // to nothing.
 
 const (
-	clockGain = 12.0 // log-likelihood from which a clock is off
-	maxClocks = 6
+	clockGain   = 12.0 // log-likelihood from which a clock is off
+	clockRounds = 4
 )
 
 // ClockTerms describe a clock of member m that is off by up to an interval
@@ -28,36 +32,43 @@ func ClockTerms(a *Area, m int) []Term {
 	return []Term{{"clock", before, 0, 0.5}, {"clock", after, 0, 0.5}}
 }
 
-// Clocks returns the terms with those of the members whose clocks are off, and
-// who they are. A day's mean knows nothing of clocks.
-func Clocks(a *Area, y []float64, terms []Term, use func(t int) bool) (with []Term, off []int) {
-	with = append(with, terms...)
+// Clocks returns the model with terms for the members whose clocks are off. A
+// day's mean knows nothing of clocks.
+func Clocks(a *Area, y []float64, terms []Term) *Model {
+	model := Explain(a, y, terms, nil)
 	if a.PerDay < 24 {
-		return with, nil
+		return model
 	}
 	taken := make(map[int]bool)
-	for range maxClocks {
-		model := Explain(a, y, with, use)
+	for range clockRounds {
 		if model.N < 10 {
-			return with, off
+			return model
 		}
-		best, gain := -1, clockGain
+		type found struct {
+			member int
+			gain   float64
+		}
+		var off []found
 		for m := range a.Members {
 			if taken[m] {
 				continue
 			}
 			// Elsewhere explains swings as well: a clock must do better.
 			elsewhere := model.Try(a.Members[m].KW).Gain(-1, 0.15)
-			if g := model.Together(ClockTerms(a, m)); g > gain && (g > elsewhere || math.IsInf(elsewhere, 0)) {
-				best, gain = m, g
+			if g, _ := model.Together(ClockTerms(a, m)); g > clockGain && (g > elsewhere || math.IsInf(elsewhere, 0)) {
+				off = append(off, found{m, g})
 			}
 		}
-		if best < 0 {
-			return with, off
+		if len(off) == 0 {
+			return model
 		}
-		taken[best] = true
-		off = append(off, best)
-		with = append(with, ClockTerms(a, best)...)
+		slices.SortStableFunc(off, func(x, y found) int { return cmp.Compare(y.gain, x.gain) })
+		with := model.Terms[:len(model.Terms):len(model.Terms)]
+		for _, f := range off[:min(len(off), 2)] {
+			taken[f.member] = true
+			with = append(with, ClockTerms(a, f.member)...)
+		}
+		model = Explain(a, y, with, model)
 	}
-	return with, off
+	return model
 }

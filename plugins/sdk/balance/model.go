@@ -20,41 +20,51 @@ type Model struct {
 	weight  []float64
 	inverse [][]float64 // of the posterior precision
 	perDay  int
+	floor   float64 // of Scale
 }
 
 const (
-	outlier        = 3.0 // where a residual starts to be bounded, in standard deviations
-	minScale       = 1e-4
-	longestHours   = 12 // of persistence
+	outlier        = 3.0    // where a residual starts to be bounded, in standard deviations
+	minScale       = 1e-3   // kW; registers count watt-hours
+	minShare       = 0.0005 // of the input: no meter is better than that
+	longestHours   = 12     // of persistence
 	shortestBlocks = 1.5
 	refits         = 4
 )
 
-// Explain fits the difference y by the terms. use says which intervals may
-// decide; nil means all. Intervals in which members' loads were filled in
-// weigh less.
-func Explain(a *Area, y []float64, terms []Term, use func(t int) bool) *Model {
+// Explain fits the difference y by the terms. Intervals in which members' loads
+// were filled in weigh less, and so do odd ones. before is a model of the same
+// difference whose terms are the first of these, to start from; nil for none.
+func Explain(a *Area, y []float64, terms []Term, before *Model) *Model {
 	m := &Model{
 		Terms: terms, Coefficients: make([]float64, len(terms)), Residual: make([]float64, len(y)),
-		y: y, weight: make([]float64, len(y)), perDay: a.PerDay, Persistence: shortestBlocks,
+		y: y, weight: make([]float64, len(y)), perDay: a.PerDay, Persistence: shortestBlocks, floor: minScale,
+	}
+	if in := a.MeanInput(); minShare*in > m.floor {
+		m.floor = minShare * in
 	}
 	for j, t := range terms {
 		m.Coefficients[j] = t.Expect
 	}
-	for range refits {
-		m.measure(a, use)
+	rounds := refits
+	if before != nil && len(before.Coefficients) <= len(terms) {
+		copy(m.Coefficients, before.Coefficients)
+		rounds = refits / 2
+	}
+	for range rounds {
+		m.measure(a)
 		if m.N < 3 {
 			return m
 		}
 		m.solve()
 	}
-	m.measure(a, use)
+	m.measure(a)
 	m.solve()
 	return m
 }
 
 // measure computes residuals, scale, weights and persistence.
-func (m *Model) measure(a *Area, use func(t int) bool) {
+func (m *Model) measure(a *Area) {
 	copy(m.Residual, m.y)
 	for j, term := range m.Terms {
 		if c := m.Coefficients[j]; c != 0 {
@@ -65,14 +75,14 @@ func (m *Model) measure(a *Area, use func(t int) bool) {
 	}
 	usable := make([]float64, 0, len(m.y))
 	for t, r := range m.Residual {
-		if m.weight[t] = 0; !math.IsNaN(r) && (use == nil || use(t)) {
+		if m.weight[t] = 0; !math.IsNaN(r) {
 			m.weight[t] = 1
 			usable = append(usable, r)
 		}
 	}
-	m.Scale = max(math.Hypot(robust.MAD(usable), robust.Median(usable)), minScale)
+	m.Scale = max(math.Hypot(robust.MAD(usable), robust.Median(usable)), m.floor)
 	if math.IsNaN(m.Scale) {
-		m.Scale = minScale
+		m.Scale = m.floor
 	}
 	sum, square := 0.0, 0.0
 	for t, r := range m.Residual {
@@ -88,7 +98,7 @@ func (m *Model) measure(a *Area, use func(t int) bool) {
 		square += m.weight[t] * r * r
 	}
 	if sum > 0 {
-		m.Scale = max(math.Sqrt(square/sum), minScale)
+		m.Scale = max(math.Sqrt(square/sum), m.floor)
 	}
 	m.Persistence = m.persistence(a.PerDay)
 	m.N = sum / m.Persistence
@@ -120,23 +130,23 @@ func (m *Model) solve() {
 	p := len(m.Terms)
 	precision, b := make([][]float64, p), make([]float64, p)
 	unit := 1 / (m.Scale * m.Scale * m.Persistence)
-	scaled := make([]float64, len(m.y))
 	for j := range p {
 		precision[j] = make([]float64, p)
 	}
+	scaled, at := make([]float64, 0, len(m.y)), make([]int, 0, len(m.y))
 	for j, term := range m.Terms {
+		scaled, at = scaled[:0], at[:0]
 		for t, x := range term.X {
-			if scaled[t] = 0; m.weight[t] > 0 && x != 0 && !math.IsNaN(x) {
-				scaled[t] = unit * m.weight[t] * x
-				b[j] += scaled[t] * m.y[t]
+			if m.weight[t] > 0 && x != 0 {
+				s := unit * m.weight[t] * x
+				scaled, at = append(scaled, s), append(at, t)
+				b[j] += s * m.y[t]
 			}
 		}
 		for k := range j + 1 {
 			other, sum := m.Terms[k].X, 0.0
-			for t, s := range scaled {
-				if s != 0 {
-					sum += s * other[t]
-				}
+			for i, s := range scaled {
+				sum += s * other[at[i]]
 			}
 			precision[j][k], precision[k][j] = sum, sum
 		}

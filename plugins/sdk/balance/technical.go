@@ -68,15 +68,43 @@ func Technical(a *Area, s *sdk.Subject) []Term {
 		terms = append(terms, Term{"recorded_always", one, always, 0.1 * always})
 	}
 	if lamps := s.Number(sdk.AttrStreetLightKW); lamps > 0 {
-		dark, dusk := make([]float64, n), make([]float64, n)
+		dark := make([]float64, n)
 		for t := range n {
-			dark[t], dusk[t] = a.Darkness(t)
-			dark[t] *= lamps
-			dusk[t] *= lamps
+			dark[t], _ = a.Darkness(t)
 		}
-		terms = append(terms, Term{TermLamps, dark, 1, 0.15}, Term{"street_light_dusk", dusk, 0.5, 0.3})
+		terms = append(terms, Term{TermLamps, dark, lamps, 0.12 * lamps})
+		terms = append(terms, DuskTerms(a, 0.5*lamps, 0.4*lamps)...)
 	}
 	return terms
+}
+
+// DuskTerms describe the hours in which lamps go on and off with season and
+// cloud: for each of them a level, expected to be so many kW give or take
+// spread, and how it drifts over the window.
+func DuskTerms(a *Area, expect, spread float64) []Term {
+	if a.PerDay == 1 {
+		x := make([]float64, a.Days)
+		for t := range x {
+			x[t] = 0.4
+		}
+		return []Term{{"dusk", x, expect, spread}}
+	}
+	var out []Term
+	slots := min(a.PerDay, 24)
+	for k := range slots {
+		if _, maybe := a.Darkness(k * a.PerDay / slots); maybe == 0 {
+			continue
+		}
+		level, drift := make([]float64, a.Days*a.PerDay), make([]float64, a.Days*a.PerDay)
+		for d := range a.Days {
+			for i := k * a.PerDay / slots; i < (k+1)*a.PerDay/slots; i++ {
+				level[d*a.PerDay+i] = 1
+				drift[d*a.PerDay+i] = 2*float64(d)/float64(max(a.Days-1, 1)) - 1
+			}
+		}
+		out = append(out, Term{"dusk", level, expect, spread}, Term{"dusk_drift", drift, 0, spread})
+	}
+	return out
 }
 
 // MemberTerms returns a term for each member: its meter's class error, and
@@ -94,16 +122,21 @@ func MemberTerms(a *Area) []Term {
 }
 
 // Rhythm returns terms that describe any load with a daily rhythm of its own:
-// one for each interval of the day (two hours at the least) on workdays and
-// one on other days, each known to so many kW only.
-func Rhythm(a *Area, from int, spread float64) []Term {
-	slots := min(a.PerDay, 24)
-	out := make([]Term, 0, 2*slots)
-	for kind := range 2 {
+// one for each of so many parts of the day on workdays and one on other days,
+// from a day on, each known to so many kW only. Where whole hours are told
+// apart, so are Saturdays: a trade shares its Saturdays as it does its hours.
+func Rhythm(a *Area, from int, spread float64, slots int) []Term {
+	slots = min(a.PerDay, slots)
+	kinds := int8(2)
+	if slots >= 24 {
+		kinds = 3
+	}
+	out := make([]Term, 0, int(kinds)*slots)
+	for kind := range kinds {
 		for k := range slots {
 			x := make([]float64, a.Days*a.PerDay)
 			for d := from; d < a.Days; d++ {
-				if (a.DayKind[d] != Workday) != (kind == 1) {
+				if min(a.DayKind[d], kinds-1) != kind {
 					continue
 				}
 				for i := k * a.PerDay / slots; i < (k+1)*a.PerDay/slots; i++ {

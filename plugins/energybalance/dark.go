@@ -3,6 +3,7 @@ package energybalance
 import (
 	"math"
 
+	"github.com/gridwarden/gridwarden/plugins/sdk/balance"
 	"github.com/gridwarden/gridwarden/plugins/sdk/robust"
 )
 
@@ -14,19 +15,19 @@ const (
 	darkShare   = 0.35 // of the constant load, below which it is gone
 	maxEpisodes = 40   // more drop-outs than that are a load that comes and goes
 	maxSilence  = 48   // hours; longer is a removal, not an outage
-	episodeMiss = 0.4  // log-odds that an outage shared by others costs
+	mostQuiet   = 0.03
+	episodeMiss = 0.4 // log-odds that an outage shared by others costs
 )
 
-// pointers returns for each member how strongly the outages of the constant
-// load point at it, as log-odds, and how many coincide.
-func (b *balance) pointers(fine *area, c *anomaly, residual []float64) (logOdds []float64, hits []int) {
-	logOdds, hits = make([]float64, len(fine.members)), make([]int, len(fine.members))
+// pointers weighs for each member how strongly the outages of the constant
+// load point at it.
+func (b *account) pointers(fine *balance.Area, c *anomaly, residual []float64, all []weighed) {
 	episodes := b.dropOuts(fine, c, residual)
-	if len(episodes) == 0 || len(episodes) > maxEpisodes {
-		return logOdds, hits
+	if len(episodes) == 0 || len(episodes) > maxEpisodes || len(fine.Members) != len(all) {
+		return
 	}
-	for m := range fine.members {
-		kw := fine.members[m].kw
+	for m := range fine.Members {
+		kw := fine.Members[m].KW
 		limit := silence(kw)
 		quiet := 0
 		for _, v := range kw {
@@ -35,6 +36,9 @@ func (b *balance) pointers(fine *area, c *anomaly, residual []float64) (logOdds 
 			}
 		}
 		chance := (float64(quiet) + 1) / float64(len(kw)+2)
+		if chance > mostQuiet {
+			continue // it is dark so often that it proves nothing
+		}
 		misses := 0
 		for _, e := range episodes {
 			dark := 0
@@ -44,15 +48,17 @@ func (b *balance) pointers(fine *area, c *anomaly, residual []float64) (logOdds 
 				}
 			}
 			if 2*dark > e[1]-e[0] {
-				hits[m]++
-				logOdds[m] += math.Log(1 / chance)
+				all[m].hits++
+				all[m].dark += math.Log(1 / chance)
 			} else {
 				misses++
 			}
 		}
-		logOdds[m] -= min(episodeMiss*float64(misses), 2)
+		all[m].dark = bound(all[m].dark-min(episodeMiss*float64(misses), 2), maxFollows)
+		if all[m].hits == 0 {
+			all[m].dark = 0
+		}
 	}
-	return logOdds, hits
 }
 
 // silence is the load below which a member has no supply.
@@ -60,24 +66,24 @@ func silence(kw []float64) float64 { return 0.15 * robust.Quantile(kw, 0.05) }
 
 // dropOuts returns the stretches [from, to) in which the constant load is gone,
 // the one before its onset among them: it was connected with the supply off.
-func (b *balance) dropOuts(fine *area, c *anomaly, residual []float64) [][2]int {
-	perHour := max(fine.perDay/24, 1)
-	start := c.from * fine.perDay
-	begin, end := start, min(start+2*fine.perDay, len(residual))
-	if c.stepped { // the onset lies within a day of the step
-		begin = b.onsetInterval(residual, max(start-fine.perDay, 0), end, c.size)
+func (b *account) dropOuts(fine *balance.Area, c *anomaly, residual []float64) [][2]int {
+	perHour := max(fine.PerDay/24, 1)
+	start := c.from * fine.PerDay
+	begin, end := start, min(start+2*fine.PerDay, len(residual))
+	if c.stepped() { // the onset lies within a day of the step
+		begin = b.onsetInterval(residual, max(start-fine.PerDay, 0), end, c.kw)
 	}
 	var out [][2]int
-	if c.stepped && begin > 0 {
+	if c.stepped() && begin > 0 {
 		out = append(out, [2]int{max(begin-perHour, 0), begin})
 	}
 	for t := begin; t < len(residual); {
-		if !(residual[t] < darkShare*c.size) {
+		if !(residual[t] < darkShare*c.kw) {
 			t++
 			continue
 		}
 		from := t
-		for t < len(residual) && !(residual[t] >= darkShare*c.size) {
+		for t < len(residual) && !(residual[t] >= darkShare*c.kw) {
 			t++
 		}
 		if t-from <= maxSilence*perHour {
@@ -88,7 +94,7 @@ func (b *balance) dropOuts(fine *area, c *anomaly, residual []float64) [][2]int 
 }
 
 // onsetInterval is the interval at which the residual changes its level.
-func (b *balance) onsetInterval(residual []float64, from, to int, size float64) int {
+func (b *account) onsetInterval(residual []float64, from, to int, size float64) int {
 	at, best, gain := from, math.Inf(-1), 0.0
 	for t := to - 1; t >= from; t-- {
 		if !math.IsNaN(residual[t]) {
