@@ -1,10 +1,10 @@
-// Package accuracy measures how well the detectors tell hidden mining from
-// everything else: it takes real loads, adds mines and legitimate flat loads
-// to some of them, runs the detectors over the lot and scores the risks
-// (area under the ROC curve, precision at k, area against the legitimate flat
-// loads). Its fit command obtains the weights that hiddenmining ships with.
+// Package accuracy measures what the detectors find and whom they bother: it
+// takes real loads, adds mines and legitimate flat loads to some of them, writes
+// them as an export, judges it by the steps of scan and scores the risks. It has
+// the metrics, their intervals, the trials and one of the injectors; physics is
+// another that was written apart from it, and stress a third that the weights of
+// hiddenmining are fitted with. bench is the command that puts all of it into
+// tables beside their limits.
 //
-// Two injectors are written apart from each other, so that a detector that
-// learned one of them is found out by the other. Only the commands below this
-// folder import it.
+// Only the commands below this folder import it.
 package accuracy
