@@ -43,35 +43,37 @@ func main() {
 	flag.IntVar(&o.first, "first", 0, "the first trial's seed")
 	flag.BoolVar(&o.verbose, "v", false, "print every area that was judged wrongly")
 	flag.Parse()
-	if err := run(&o); err != nil {
+	text, err := run(&o)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "theft:", err)
 		os.Exit(1)
 	}
+	fmt.Print(text)
 }
 
-func run(o *options) error {
+func run(o *options) (string, error) {
 	hosts, err := accuracy.ReadHosts(o.homes, o.others, accuracy.Part(o.part))
 	if err != nil {
-		return err
+		return "", err
 	}
 	t := newTable(o.verbose)
 	for seed := o.first; seed < o.first+o.seeds; seed++ {
 		options := accuracy.TrialOptions(seed, o.areas)
 		a, err := accuracy.NewAreas(context.Background(), rand.New(rand.NewPCG(uint64(seed), 5)), hosts, options)
 		if err != nil {
-			return err
+			return "", err
 		}
 		r, err := a.Judge(context.Background(), 0.01)
 		if err != nil {
-			return err
+			return "", err
 		}
 		for _, f := range r.Failed {
-			return fmt.Errorf("detector %s failed: %s", f.Detector, f.Error)
+			return "", fmt.Errorf("detector %s failed: %s", f.Detector, f.Error)
 		}
 		t.trial(seed, &options, a, r)
 	}
 	t.print()
-	return nil
+	return t.text.String(), nil
 }
 
 // trial takes the judgement of one trial.
@@ -101,7 +103,7 @@ func (t *table) trial(seed int, o *accuracy.AreaOptions, a *accuracy.Areas, r *d
 			if u.Risk >= 0.5 {
 				t.accused++
 				if t.verbose {
-					fmt.Printf("  seed %d innocent %s at %.2f, truth %+v, %v\n", seed, u.UsagePointID, u.Risk, a.Truth[home], weights(u))
+					fmt.Fprintf(&t.text, "  seed %d innocent %s at %.2f, truth %+v, %v\n", seed, u.UsagePointID, u.Risk, a.Truth[home], weights(u))
 				}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/gridwarden/gridwarden/internal/accuracy"
 	"github.com/gridwarden/gridwarden/internal/detect"
@@ -51,6 +52,7 @@ type table struct {
 	wrongNames          int
 	mapped              map[bool]*mapped // by whether there is voltage
 	verbose             bool
+	text                strings.Builder
 }
 
 // mapped counts planted errors in the records and what topology says of them.
@@ -89,10 +91,10 @@ func (t *table) area(seed int, x *detect.TransformerAssessment, truth *accuracy.
 		k.right += one(right)
 	}
 	if t.verbose && (!right || found != (truth.Theft != "")) {
-		fmt.Printf("  seed %d %s truth %+v verdicts %v suspects %v unexplained %.0f\n", seed, x.TransformerID, *truth, x.Verdicts, x.Suspects, float64(x.UnexplainedKWhMonth))
+		fmt.Fprintf(&t.text, "  seed %d %s truth %+v verdicts %v suspects %v unexplained %.0f\n", seed, x.TransformerID, *truth, x.Verdicts, x.Suspects, float64(x.UnexplainedKWhMonth))
 		for _, f := range x.Findings {
 			if f.Stamp.Detector == "energybalance" || f.Stamp.Detector == "topology" {
-				fmt.Printf("      %s %s %.2f %v\n", f.Stamp.Detector, f.Reason, f.Probability, f.Suspects)
+				fmt.Fprintf(&t.text, "      %s %s %.2f %v\n", f.Stamp.Detector, f.Reason, f.Probability, f.Suspects)
 			}
 		}
 	}
@@ -116,7 +118,7 @@ func (t *table) mapping(o *accuracy.AreaOptions, a *accuracy.Areas, r *detect.Re
 			m.claimed++
 			m.rightly += one(a.Elsewhere[u.UsagePointID] != "")
 			if t.verbose && a.Elsewhere[u.UsagePointID] == "" {
-				fmt.Printf("  wrongly elsewhere: %s behind %+v, %s\n", u.UsagePointID, a.Truth[u.TransformerID], claim(u))
+				fmt.Fprintf(&t.text, "  wrongly elsewhere: %s behind %+v, %s\n", u.UsagePointID, a.Truth[u.TransformerID], claim(u))
 			}
 		}
 		if claims(u, "phase_differs") {
@@ -128,24 +130,24 @@ func (t *table) mapping(o *accuracy.AreaOptions, a *accuracy.Areas, r *detect.Re
 
 func (t *table) print() {
 	for _, l := range t.lines {
-		fmt.Println(l)
+		fmt.Fprintln(&t.text, l)
 	}
 	auc, precision := (*scores).auc, (*scores).precision
-	fmt.Printf("theft at the transformer: AUC %s, precision at k %s (over %d trials)\n", interval(t.ours, auc), interval(t.ours, precision), len(t.ours))
-	fmt.Printf("  by the table alone:     AUC %s, precision at k %s\n", interval(t.byTable, auc), interval(t.byTable, precision))
-	fmt.Printf("  loss percentage alone:  AUC %s, precision at k %s\n", interval(t.dumb, auc), interval(t.dumb, precision))
+	fmt.Fprintf(&t.text, "theft at the transformer: AUC %s, precision at k %s (over %d trials)\n", interval(t.ours, auc), interval(t.ours, precision), len(t.ours))
+	fmt.Fprintf(&t.text, "  by the table alone:     AUC %s, precision at k %s\n", interval(t.byTable, auc), interval(t.byTable, precision))
+	fmt.Fprintf(&t.text, "  loss percentage alone:  AUC %s, precision at k %s\n", interval(t.dumb, auc), interval(t.dumb, precision))
 	names := make([]string, 0, len(t.kinds))
 	for kind := range t.kinds {
 		names = append(names, kind)
 	}
 	slices.Sort(names)
-	fmt.Printf("  %-44s %5s %6s %6s %6s %6s\n", "", "areas", "found", "named", "first", "right")
+	fmt.Fprintf(&t.text, "  %-44s %5s %6s %6s %6s %6s\n", "", "areas", "found", "named", "first", "right")
 	for _, kind := range names {
 		k := t.kinds[kind]
 		n := float64(k.areas)
-		fmt.Printf("  %-44s %5d %6.2f %6.2f %6.2f %6.2f\n", kind, k.areas, float64(k.found)/n, float64(k.named)/n, float64(k.first)/n, float64(k.right)/n)
+		fmt.Fprintf(&t.text, "  %-44s %5d %6.2f %6.2f %6.2f %6.2f\n", kind, k.areas, float64(k.found)/n, float64(k.named)/n, float64(k.first)/n, float64(k.right)/n)
 	}
-	fmt.Printf("named where there is no culprit: %d areas; innocent members above 0.5: %d of %d\n", t.wrongNames, t.accused, t.members)
+	fmt.Fprintf(&t.text, "named where there is no culprit: %d areas; innocent members above 0.5: %d of %d\n", t.wrongNames, t.accused, t.members)
 	for _, low := range []float64{0, 0.25, 0.5, 0.8} {
 		count := func(v []float64) int {
 			n := 0
@@ -154,11 +156,11 @@ func (t *table) print() {
 			}
 			return n
 		}
-		fmt.Printf("  members named at %.2f or more: %d culprits, %d innocent\n", low, count(t.calibration.stolen), count(t.calibration.honest))
+		fmt.Fprintf(&t.text, "  members named at %.2f or more: %d culprits, %d innocent\n", low, count(t.calibration.stolen), count(t.calibration.honest))
 	}
 	for _, voltage := range []bool{false, true} {
 		m := t.mapped[voltage]
-		fmt.Printf("topology, voltage %t: %d members hang elsewhere, %d claimed, %d of them rightly; %d on another phase, %d claimed, %d rightly\n",
+		fmt.Fprintf(&t.text, "topology, voltage %t: %d members hang elsewhere, %d claimed, %d of them rightly; %d on another phase, %d claimed, %d rightly\n",
 			voltage, m.elsewhere, m.claimed, m.rightly, m.phases, m.phaseClaims, m.phaseTrue)
 	}
 }
