@@ -26,7 +26,7 @@ const (
 // Describe implements sdk.Detector.
 func (*Detector) Describe() sdk.Description {
 	return sdk.Description{
-		Name: "hiddenmining", Version: "1.0.0",
+		Name: "hiddenmining", Version: "1.1.0",
 		Summary:    "Constant load day and night: steps and lots in the base load, flatness, evening evasion, weighed against cold stores, masts, chargers and the like",
 		Scope:      sdk.ScopeUsagePoint,
 		Quantities: []meter.Quantity{meter.ActivePower},

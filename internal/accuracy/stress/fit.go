@@ -69,7 +69,12 @@ func Fit(samples []Sample, class hiddenmining.Class, standing Standing, curves b
 		}
 	}
 	card := accuracy.Train(pick(func(int) bool { return true }), directions, ridge)
+	limit := 1.0 // few hosts are behind the cards of others: these are not stretched
+	if class == hiddenmining.Homes {
+		limit = maxStretch
+	}
 	offset, slope := calibrate(samples, scores, standing)
+	slope = min(slope, limit)
 	card.Base = round(offset + slope*card.Base)
 	for r := range card.Rows {
 		for k := range card.Rows[r].LogOdds {
@@ -117,5 +122,5 @@ func calibrate(samples []Sample, scores []float64, standing Standing) (offset, s
 		limit := max(math.Abs(da), math.Abs(dk), 1)
 		a, k = a+da/limit, k+dk/limit
 	}
-	return a, min(k, maxStretch)
+	return a, k
 }
