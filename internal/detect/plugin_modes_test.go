@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -67,6 +68,7 @@ func serveTestPlugin() bool {
 			var held [][]byte
 			for {
 				held = append(held, bytes.Repeat([]byte{1}, 4<<20))
+				runtime.KeepAlive(held)
 				time.Sleep(2 * time.Millisecond)
 			}
 		}})
@@ -76,6 +78,7 @@ func serveTestPlugin() bool {
 		var held [][]byte
 		for {
 			held = append(held, bytes.Repeat([]byte{1}, 4<<20))
+			runtime.KeepAlive(held)
 			time.Sleep(2 * time.Millisecond)
 		}
 	case "forks": // starts ever more processes
