@@ -112,10 +112,10 @@ func TestDegenerateLoads(t *testing.T) {
 		"negative":     sdktest.Flat(-4),
 		"one reading":  func(d, q int) float64 { return only(d == 10 && q == 40, 2) },
 		"one day":      func(d, _ int) float64 { return only(d == 10, 2) },
-		"every third":  func(d, q int) float64 { return only(q%3 == 0, 0.2) },
-		"infinite":     func(d, q int) float64 { return math.Inf(1) },
+		"every third":  func(_, q int) float64 { return only(q%3 == 0, 0.2) },
+		"infinite":     func(_, _ int) float64 { return math.Inf(1) },
 		"one spike":    func(d, q int) float64 { return 0.2 + max(0, only(d == 9 && q == 3, 1e6)) },
-		"half a curve": func(d, q int) float64 { return only(d < 20, 0.3) },
+		"half a curve": func(d, _ int) float64 { return only(d < 20, 0.3) },
 	} {
 		for _, curves := range []bool{false, true} {
 			s := sdktest.Scene{Members: []sdktest.Member{sdktest.Point("u", load)}, Days: 40}

@@ -1,8 +1,8 @@
-// Command table shows where hiddenmining breaks: it judges stress scenes and
+// Command stresstable shows where hiddenmining breaks: it judges stress scenes and
 // prints how well mines stand out, by length of the window, resolution, gaps,
 // host, start, size, habit and look-alike:
 //
-//	go run ./internal/accuracy/stress/table -homes FILE -others FILE
+//	go run ./internal/accuracy/stresstable -homes FILE -others FILE
 //
 // Recall is at the score that one innocent in twenty exceeds, look-alikes
 // being 8 % of the innocent; "above" is the share of a kind at or over a
@@ -30,7 +30,7 @@ func main() {
 	prior := flag.Float64("prior", 0.01, "base rate of abnormal use")
 	flag.Parse()
 	if err := run(*homes, *others, accuracy.Part(*part), *repeats, *seed, *prior); err != nil {
-		fmt.Fprintln(os.Stderr, "table:", err)
+		fmt.Fprintln(os.Stderr, "stresstable:", err)
 		os.Exit(1)
 	}
 }
