@@ -174,7 +174,6 @@ func movingDistrict(t *rapid.T) Input {
 			Local(digester{"points", sdk.ScopeUsagePoint, nil}), Local(digester{"areas", sdk.ScopeTransformerArea, nil}), Local(digester{"fleet", sdk.ScopeFleet, nil}),
 			Local(digester{"mapping", sdk.ScopeTransformerArea, []string{sdk.AttrMappingDoubt}}), Local(digester{"habits", sdk.ScopeUsagePoint, []string{"own_doubt"}}),
 			Local(digester{"seasons", sdk.ScopeFleet, []string{"fleet_doubt"}}),
-			Local(declaring{digester{"logged", sdk.ScopeTransformerArea, nil}, []string{sdk.AttrTransformer}, nil, true}),
 			Local(declaring{digester{"declared", sdk.ScopeUsagePoint, []string{"use_doubt"}}, []string{}, []string{sdk.AttrDeclaredUse}, true}),
 			Local(declaring{digester{"doubted", sdk.ScopeFleet, nil}, nil, []string{"fleet_doubt"}, false}),
 		},
