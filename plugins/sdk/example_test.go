@@ -50,8 +50,8 @@ func (n *NightOwl) Evaluate(ctx context.Context, w *sdk.Window, out *sdk.Report)
 		s := &w.Subjects[i]
 		night := robust.Median(w.Feature(sdk.NightKW, i))
 		usual := s.Number(sdk.AttrPeerNightKW)
-		if !(usual > 0) || night != night {
-			continue // no peers or no data: this point is not judged
+		if !(usual > 0) || !(night <= 1e4) {
+			continue // no peers, no data or no possible load: this point is not judged
 		}
 		if night < n.times*usual {
 			out.Score(s.ID, w.Prior/2)
