@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gridwarden/gridwarden/internal/curve"
 	"github.com/gridwarden/gridwarden/internal/grid"
 	"github.com/gridwarden/gridwarden/plugins/sdk"
 )
@@ -86,7 +85,9 @@ func TestReplaySaysWhatDiffers(t *testing.T) {
 	if r := with(func(in *Input) { in.PseudonymKey = []byte("another") }); !said(r.Differences, "pseudonyms") {
 		t.Errorf("another key: %+v", r)
 	}
-	if r := with(func(in *Input) { in.Network.Calendar = append(in.Network.Calendar, grid.CalendarDay{Date: curve.Date(firstDay + 5).String(), Kind: "holiday"}) }); !said(r.Differences, "calendar") {
+	if r := with(func(in *Input) {
+		in.Network.Calendar = append(in.Network.Calendar, grid.CalendarDay{Date: (firstDay + 5).String(), Kind: "holiday"})
+	}); !said(r.Differences, "calendar") {
 		t.Errorf("another calendar: %+v", r)
 	}
 	if r := with(func(in *Input) { in.Evaluators = []Evaluator{Local(renewed{})} }); !said(r.Differences, "stepper: version") {
@@ -153,7 +154,7 @@ func compared(t *testing.T, d sdk.Detector) *Result {
 // eager finds something at every point.
 type eager struct{ renewed }
 
-func (e eager) Evaluate(ctx context.Context, w *sdk.Window, out *sdk.Report) error {
+func (e eager) Evaluate(_ context.Context, w *sdk.Window, out *sdk.Report) error {
 	for i := range w.Subjects {
 		out.Add(sdk.Finding{Subject: w.Subjects[i].ID, Kind: sdk.UsagePoint, Reason: "anything", Probability: 0.4})
 	}

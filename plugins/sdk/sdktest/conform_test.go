@@ -240,7 +240,6 @@ func TestEachCheckCatchesItsDetector(t *testing.T) {
 
 // greatest remembers the largest night that it ever saw.
 type greatest struct {
-	sound
 	mu   sync.Mutex
 	most int
 }
@@ -260,7 +259,6 @@ func (g *greatest) Evaluate(_ context.Context, w *sdk.Window, out *sdk.Report) e
 // crowded says whether it is judging other windows at the moment. The check
 // calls it once alone, then eight times at once.
 type crowded struct {
-	sound
 	calls atomic.Int64
 	all   chan struct{}
 }

@@ -68,7 +68,10 @@ func (p *Program) start(ctx context.Context, path string, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reaching its detectors: %w", err)
 	}
-	p.service = dispensed.(detectorv1.DetectorServiceClient) //nolint:errcheck // HostPlugins dispenses nothing else
+	var ok bool
+	if p.service, ok = dispensed.(detectorv1.DetectorServiceClient); !ok {
+		return errors.New("it dispenses something else than detectors")
+	}
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	answer, err := p.service.Describe(ctx, &detectorv1.DescribeRequest{})

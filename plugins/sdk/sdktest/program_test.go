@@ -3,6 +3,7 @@ package sdktest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -30,8 +31,8 @@ func TestMain(m *testing.M) {
 			return nil
 		}))
 	case "serve_nothing":
-		os.Stdout.WriteString("hello\n")
-		os.Stderr.WriteString("I am no plugin\n")
+		fmt.Fprintln(os.Stdout, "hello")
+		fmt.Fprintln(os.Stderr, "I am no plugin")
 	default:
 		goleak.VerifyTestMain(m)
 	}
