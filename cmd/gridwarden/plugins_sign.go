@@ -103,7 +103,7 @@ minisign itself: minisign -S -s KEY -m DIR/manifest.json`,
 	cmd.Flags().StringArrayVar(&s.args, "arg", nil, "argument that the plugin is started with; may be given again")
 	cmd.Flags().BoolVar(&s.asIs, "as-is", false, "sign the manifest that is there, and start nothing")
 	if err := cmd.MarkFlagRequired("key"); err != nil {
-		cmd.RunE = func(*cobra.Command, []string) error { return err }
+		cmd.RunE = func(*cobra.Command, []string) error { return fmt.Errorf("plugins sign: %w", err) }
 	}
 	return cmd
 }

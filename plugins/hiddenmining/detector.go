@@ -38,7 +38,7 @@ func (*Detector) Describe() sdk.Description {
 		LookbackDays:   400,
 		Attributes: []string{
 			sdk.AttrCategory, sdk.AttrDeclaredUse, sdk.AttrContractedKVA, sdk.AttrRegisteredDC, sdk.AttrExpectedHighKWh, sdk.AttrExpectedNight,
-			sdk.AttrExpectedFlat, sdk.AttrPeerNightKW, sdk.AttrPeerCount, sdk.AttrListedIP,
+			sdk.AttrExpectedFlat, sdk.AttrPeerNightKW, sdk.AttrPeerCount,
 		},
 	}
 }

@@ -66,9 +66,6 @@ func reasons(m *Measures, s *sdk.Subject) (string, []string) {
 	if s.Text(sdk.AttrDeclaredUse) == "data_centre" && !s.Flag(sdk.AttrRegisteredDC) {
 		out = append(out, "unregistered_data_centre")
 	}
-	if s.Flag(sdk.AttrListedIP) {
-		out = append(out, "listed_address")
-	}
 	if len(out) == 0 {
 		return "constant_load", nil
 	}

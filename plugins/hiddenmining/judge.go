@@ -24,7 +24,6 @@ const (
 	declaredFlat Factor = "declared_flat_use" // the declared use is flat by nature
 	registered   Factor = "registered_data_centre"
 	unregistered Factor = "unregistered_data_centre"
-	listed       Factor = "listed_address"
 	twoWays      Factor = "two_ways" // what the choice between the two hypotheses costs
 )
 
@@ -36,8 +35,6 @@ const (
 	declaredFlatLogOdds = -0.5
 	registeredLogOdds   = -5.0
 	unregisteredLogOdds = 1.0 // data centres without the registration are a known cover
-	maxListedLogOdds    = 1.5
-	listedShare         = 0.5 // of what the load itself says
 	// oversize is how many times the declared use's usual highest energy a load
 	// may take and still be explained by the declaration.
 	oversize = 2.0
@@ -143,7 +140,7 @@ func (v *verdict) add(f Factor, logOdds float64) {
 	v.total += logOdds
 }
 
-// weighRecords adds what declared use, registration and watchlist say.
+// weighRecords adds what declared use and registration say.
 func (v *verdict) weighRecords(m *Measures, s *sdk.Subject) {
 	switch {
 	case s.Flag(sdk.AttrRegisteredDC):
@@ -152,8 +149,5 @@ func (v *verdict) weighRecords(m *Measures, s *sdk.Subject) {
 		v.add(unregistered, unregisteredLogOdds)
 	case explainedByUse(m, s):
 		v.add(declaredFlat, declaredFlatLogOdds)
-	}
-	if s.Flag(sdk.AttrListedIP) && v.total > 0 {
-		v.add(listed, min(maxListedLogOdds, listedShare*v.total))
 	}
 }

@@ -102,8 +102,6 @@ func (m *Measures) words(f Factor, s *sdk.Subject) string {
 		return "The customer is registered as a data centre."
 	case unregistered:
 		return "Declared as a data centre without the registration that goes with one."
-	case listed:
-		return "An address held by the customer is on the watchlist; it only adds to what the load shows."
 	}
 	return string(f)
 }

@@ -21,8 +21,8 @@ const (
 // fits by chance are each taken for one in three or so; the host bounds all
 // corroboration together at 1.5 and at half of the evidence that it supports.
 const (
-	listedAlone  = 0.4  // an address of his own is on a list
-	listedShared = 0.1  // … that he held with others
+	listedAlone  = 1.2  // an address of his own is on a list
+	listedShared = 0.2  // … that he held with others
 	fitsNarrow   = 1.8  // the load fits a narrow range of expected power …
 	fitsWide     = 1.0  // … or a wide one, into which many loads fall
 	fallsShort   = -1.4 // the load cannot carry it
