@@ -39,7 +39,7 @@ func TestTruthCommand(t *testing.T) {
 		Planted    []sim.Planted
 		Lookalikes []sim.Lookalike
 	}
-	if err := json.Unmarshal([]byte(stdout), &out); code != 0 || err != nil || len(out.Planted) != 15 || len(out.Lookalikes) < 10 {
+	if err := json.Unmarshal([]byte(stdout), &out); code != 0 || err != nil || len(out.Planted) != 16 || len(out.Lookalikes) < 10 {
 		t.Errorf("%d, %v, %d stories: %s", code, err, len(out.Planted), stderr)
 	}
 }
