@@ -63,7 +63,7 @@ peers: bin/influxd ## what the tests talk to: Debian and npm packages, only wher
 	@.ci/peers
 
 test: peers gridwarden gridsim ## vet and all tests with the race detector
-	$(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags demo ./cmd/gridwarden
 	$(GO) test -race -timeout $(TIMEOUT) $(TEST_FLAGS) $(TEST_PKGS)
 	@echo "the demo as a user runs it, three other seeds, the browser and a kill (about four minutes)"
 	$(GO) test -tags demo -count 1 -timeout $(TIMEOUT) -run '^Test(Demo|OtherSeeds|Kill)' -v ./cmd/gridwarden
@@ -104,7 +104,7 @@ fuzz: ## every fuzz target for FUZZTIME
 lint: $(LINT) ## gofmt, go vet, staticcheck and the rules of .golangci.yml
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
 		if [ -n "$$unformatted" ]; then echo "not formatted; run make fmt:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags demo ./cmd/gridwarden
 	$(LINT) run ./...
 
 fmt: ## format the Go files

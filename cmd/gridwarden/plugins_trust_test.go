@@ -56,7 +56,7 @@ func (x *trusting) python(t *testing.T, dir string) string {
 	return program
 }
 
-func must(t *testing.T, args ...string) string {
+func succeeds(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := gridwarden(t, args...)
 	if code != 0 {
@@ -88,21 +88,21 @@ func TestAPluginIsSignedAdmittedAndStarted(t *testing.T) {
 	dir := filepath.Join(x.dir, "plugins", "nightload_python")
 	program := x.python(t, dir)
 
-	contains(t, must(t, "plugins", "sign", dir, "--key", x.key), "nightload_python 1.0.0", "nightload.pyz", "gridwarden plugins lock -c FILE nightload_python")
+	contains(t, succeeds(t, "plugins", "sign", dir, "--key", x.key), "nightload_python 1.0.0", "nightload.pyz", "gridwarden plugins lock -c FILE nightload_python")
 	refused(t, "admit it with: gridwarden plugins lock -c "+x.config+" nightload_python", "plugins", "verify", "-c", x.config)
-	contains(t, must(t, "plugins", "list", "-c", x.config), "refused", "not admitted")
-	contains(t, must(t, "plugins", "lock", "-c", x.config, "nightload_python", "--dry-run"), "nothing was written")
-	contains(t, must(t, "plugins", "lock", "-c", x.config, "nightload_python", "--by", "alice"), "signed by ", "admitted by alice")
-	contains(t, must(t, "plugins", "verify", "-c", x.config), "nightload_python 1.0.0", "by key", "admitted 20", "by alice", "1, as signed", "none given, defaults hold")
-	contains(t, must(t, "plugins", "list", "-c", x.config), "nightload_python", "ready")
-	contains(t, must(t, "plugins", "describe", "nightload_python", "-c", x.config), "pseudonyms", "daily features", "raw curves", "CONFIGURATION")
-	contains(t, must(t, "plugins", "describe", "nightload_python", "-c", x.config, "--json"), `"minimum_quality"`)
+	contains(t, succeeds(t, "plugins", "list", "-c", x.config), "refused", "not admitted")
+	contains(t, succeeds(t, "plugins", "lock", "-c", x.config, "nightload_python", "--dry-run"), "nothing was written")
+	contains(t, succeeds(t, "plugins", "lock", "-c", x.config, "nightload_python", "--by", "alice"), "signed by ", "admitted by alice")
+	contains(t, succeeds(t, "plugins", "verify", "-c", x.config), "nightload_python 1.0.0", "by key", "admitted 20", "by alice", "1, as signed", "none given, defaults hold")
+	contains(t, succeeds(t, "plugins", "list", "-c", x.config), "nightload_python", "ready")
+	contains(t, succeeds(t, "plugins", "describe", "nightload_python", "-c", x.config), "pseudonyms", "daily features", "raw curves", "CONFIGURATION")
+	contains(t, succeeds(t, "plugins", "describe", "nightload_python", "-c", x.config, "--json"), `"minimum_quality"`)
 
 	// Its configuration is checked against its schema, at its place in the file.
 	x.configure(t, "  keys: [utility.pub]", "  configs:", "    nightload_python:", "      tiems: 3")
 	refused(t, x.config+":8:14: tiems: ", "plugins", "verify", "-c", x.config)
 	x.configure(t, "  keys: [utility.pub]", "  configs:", "    nightload_python:", "      times: 3")
-	contains(t, must(t, "plugins", "verify", "-c", x.config), "given at "+x.config+":8:7")
+	contains(t, succeeds(t, "plugins", "verify", "-c", x.config), "given at "+x.config+":8:7")
 
 	// The program is changed: it never starts, whatever the lock says.
 	good, err := os.ReadFile(program)
@@ -118,9 +118,9 @@ func TestAPluginIsSignedAdmittedAndStarted(t *testing.T) {
 	if err := os.WriteFile(program, good, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	must(t, "plugins", "verify", "-c", x.config)
+	succeeds(t, "plugins", "verify", "-c", x.config)
 
-	contains(t, must(t, "plugins", "lock", "-c", x.config, "--remove", "nightload_python"), "admitted no more")
+	contains(t, succeeds(t, "plugins", "lock", "-c", x.config, "--remove", "nightload_python"), "admitted no more")
 	refused(t, "not admitted", "plugins", "verify", "-c", x.config)
 	refused(t, "is not in", "plugins", "lock", "-c", x.config, "--remove", "nightload_python")
 	if _, err := os.Stat(filepath.Join(x.dir, "data")); err == nil {
@@ -133,7 +133,7 @@ func TestAPluginThatLiesAboutItself(t *testing.T) {
 	x := newTrusting(t)
 	dir := filepath.Join(x.dir, "plugins", "nightload_python")
 	x.python(t, dir)
-	must(t, "plugins", "sign", dir, "--key", x.key)
+	succeeds(t, "plugins", "sign", dir, "--key", x.key)
 	manifest := filepath.Join(dir, "manifest.json")
 	data, err := os.ReadFile(manifest)
 	if err != nil {
@@ -152,8 +152,8 @@ func TestAPluginThatLiesAboutItself(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(moved, "manifest.json"), []byte(strings.Replace(string(data), c.from, c.to, 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		must(t, "plugins", "sign", moved, "--key", x.key, "--as-is")
-		must(t, "plugins", "lock", "-c", x.config, c.name)
+		succeeds(t, "plugins", "sign", moved, "--key", x.key, "--as-is")
+		succeeds(t, "plugins", "lock", "-c", x.config, c.name)
 		refused(t, c.want, "plugins", "verify", "-c", x.config)
 	}
 }
@@ -167,7 +167,7 @@ func TestAPinnedScript(t *testing.T) {
 			sha256Of(t, "/usr/bin/python3"), sha256Of(t, script))
 	}
 	x.configure(t, "  keys: [utility.pub]", pins())
-	contains(t, must(t, "plugins", "verify", "-c", x.config), "nightload_python 1.0.0 (/usr/bin/python3): ok", "fits the schema")
+	contains(t, succeeds(t, "plugins", "verify", "-c", x.config), "nightload_python 1.0.0 (/usr/bin/python3): ok", "fits the schema")
 
 	f, err := os.OpenFile(script, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -177,7 +177,7 @@ func TestAPinnedScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, script+": changed: it has the SHA-256", "plugins", "verify", "-c", x.config)
-	contains(t, must(t, "plugins", "list", "-c", x.config), "wrong checksum")
+	contains(t, succeeds(t, "plugins", "list", "-c", x.config), "wrong checksum")
 	// The file is meant, and pinned anew; what it runs is then checked in turn.
 	x.configure(t, "  keys: [utility.pub]", strings.Replace(pins(), "times: 2", "times: 0.5", 1))
 	refused(t, x.config+":12:23: times: 0.5", "plugins", "verify", "-c", x.config)
