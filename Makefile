@@ -31,7 +31,7 @@ BUILD   := CGO_ENABLED=0 $(GO) build $(FLAGS) -buildvcs=false -ldflags "-s -w -X
 BIN   := $(CURDIR)/bin
 LINT  := bin/golangci-lint-$(GOLANGCI_LINT)
 
-.PHONY: help build demo test peers screenshots accuracy bench soak fuzz lint fmt clean gridwarden gridsim vectors bench-polling bench-opcua bench-streams bench-detection
+.PHONY: help build demo test peers screenshots bench soak fuzz lint fmt clean gridwarden gridsim vectors bench-polling bench-opcua bench-streams bench-detection
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z\/-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,9 +72,6 @@ screenshots: peers gridwarden ## the pictures of the README, from a running demo
 	GRIDWARDEN_SCREENSHOTS=$(CURDIR)/var/screenshots $(GO) test -tags demo -count 1 -run '^TestDemoInTheBrowser$$' ./cmd/gridwarden
 	cp var/screenshots/usage-point.png internal/console/screenshots/
 
-accuracy: ## what the detectors find in simulated districts of five seeds
-	$(GO) run ./internal/accuracy/district -seeds 1,2,3,4,5
-
 bench: bin/influxd ## all benchmarks
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 60m $(TEST_PKGS)
 
@@ -91,7 +88,7 @@ bench-streams: peers gridwarden bin/influxd ## streams, historian, curves: CASES
 	@$(BUILD) -o bin/bench-streams ./internal/streambench
 	@bin/bench-streams -cases "$(CASES)" $(BENCH_FLAGS)
 
-bench-detection: gridwarden ## what the detectors find and whom they bother; BENCH_FLAGS="-quick -check -data DIR"
+bench-detection: gridwarden ## what the detectors find and whom they bother; BENCH_FLAGS="-quick -check -data DIR -only district"
 	@$(BUILD) -o bin/bench-detection ./internal/accuracy/bench
 	@bin/bench-detection $(BENCH_FLAGS)
 

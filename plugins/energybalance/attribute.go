@@ -104,8 +104,8 @@ func (b *account) weigh(c *anomaly, m int, plain, apart *balance.Model, nobody f
 		w.follows = max(e.Gain(0.8, 1), hours-1) - nobody
 		d := apart.ByDay(kw, c.from)
 		w.slope = d.Size
-		w.own = bound(follows(d, expected, 0.3*expected+0.05), maxFollows)
-		w.partly = bound(follows(d, 0.5*expected, 0.4*expected+0.05), maxFollows)
+		w.own = bound(follows(d, expected, expected, 0.3*expected+0.05), maxFollows)
+		w.partly = bound(follows(d, 0.5*expected, expected, 0.4*expected+0.05), maxFollows)
 		if most, ok := b.atMost(kw, c.from); ok {
 			gain, _ := plain.Together([]balance.Term{{Name: "capped", X: most, Spread: 3 * c.kw}})
 			w.capped = bound(gain-nobody, maxFollows)
@@ -118,13 +118,23 @@ func (b *account) weigh(c *anomaly, m int, plain, apart *balance.Model, nobody f
 }
 
 // follows weighs a slope about the expected one against one about none, which
-// strangers may have as much off.
-func follows(e balance.Estimate, expected, spread float64) float64 {
+// strangers may have as much off. Beyond most it fits neither the better the
+// larger it is: something else moves with this member, and that speaks for
+// nobody.
+func follows(e balance.Estimate, expected, most, spread float64) float64 {
 	if !e.Known() {
 		return 0
 	}
-	v := e.Err*e.Err + spread*spread
-	return (e.Size*e.Size - (e.Size-expected)*(e.Size-expected)) / (2 * v)
+	size, v := e.Size, e.Err*e.Err+spread*spread
+	over := size > most
+	if over {
+		size = 2*most - size
+	}
+	gain := (size*size - (size-expected)*(size-expected)) / (2 * v)
+	if over {
+		return max(gain, 0)
+	}
+	return gain
 }
 
 func bound(v, limit float64) float64 {

@@ -20,7 +20,7 @@ func New() *Detector { return &Detector{} }
 // Describe implements sdk.Detector.
 func (*Detector) Describe() sdk.Description {
 	return sdk.Description{
-		Name: "energybalance", Version: "2.0.0",
+		Name: "energybalance", Version: "2.0.1",
 		Summary:        "Energy that leaves a transformer and reaches no meter: theft, unmetered load or an error in the records",
 		Scope:          sdk.ScopeTransformerArea,
 		Quantities:     []meter.Quantity{meter.ActivePower},
