@@ -118,9 +118,8 @@ func (b *account) weigh(c *anomaly, m int, plain, apart *balance.Model, nobody f
 }
 
 // follows weighs a slope about the expected one against one about none, which
-// strangers may have as much off. Beyond most it fits neither the better the
-// larger it is: something else moves with this member, and that speaks for
-// nobody.
+// strangers may have as much off. Beyond most it fits less and less: twice as
+// much is something else that moves with this member, and speaks for nobody.
 func follows(e balance.Estimate, expected, most, spread float64) float64 {
 	if !e.Known() {
 		return 0
@@ -128,7 +127,7 @@ func follows(e balance.Estimate, expected, most, spread float64) float64 {
 	size, v := e.Size, e.Err*e.Err+spread*spread
 	over := size > most
 	if over {
-		size = 2*most - size
+		size = most - (size-most)/2
 	}
 	gain := (size*size - (size-expected)*(size-expected)) / (2 * v)
 	if over {
