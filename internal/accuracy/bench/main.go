@@ -32,7 +32,7 @@ func main() {
 	flag.StringVar(&o.out, "out", "var/bench-detection", "folder for the curves")
 	flag.BoolVar(&o.quick, "quick", false, "fewer trials: a first look in a minute or two")
 	check := flag.Bool("check", false, "exit with 1 where a limit is missed")
-	write := flag.Bool("write", false, "write internal/accuracy/RESULTS.md")
+	write := flag.Bool("write", false, "write internal/accuracy/RESULTS.md, or RESULTS-final.md of the final part")
 	only := flag.String("only", "", "parts to run, joined by commas: mining, conditions, months, theft, district; default all")
 	flag.Parse()
 	o.part = accuracy.Part(*part)
